@@ -1,0 +1,145 @@
+"""The Video Swin Transformer (fig. 1). It knows no files, labels or training.
+
+B clips, C channels, T H W frames and pixels, t h w token grid, K classes.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from videoswin.errors import ConfigError
+from videoswin.model.blocks import PatchEmbedding, PatchMerging, SwinBlock, WindowAttention, normalise
+from videoswin.model.config import SwinConfig
+from videoswin.ops import select_backend
+from videoswin.values import Size3
+
+
+class Stage(nn.Module):
+    """Blocks at one resolution, then, except in the last stage, a merging to the next."""
+
+    def __init__(
+        self, blocks: list[SwinBlock], downsample: PatchMerging | None, *, checkpoint_blocks: bool
+    ) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.downsample = downsample
+        self.checkpoint_blocks = checkpoint_blocks
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, t, h, w, C) -> the same shape, before merging."""
+        for block in self.blocks:
+            if self.checkpoint_blocks and self.training:
+                x = cast(Tensor, checkpoint(block, x, use_reentrant=False))
+            else:
+                x = block(x)
+        return x
+
+
+class VideoSwin(nn.Module):
+    """Video Swin Transformer: clips to class logits.
+
+    Args:
+        config: What the model computes.
+        drop_path_rate: Stochastic depth of the last block; it grows linearly from 0 at the first (Sec. 4.1).
+        head_dropout: Dropout before the classifier; 0.5 in the published recipes.
+        checkpoint_blocks: Recompute each block in the backward pass: about a third more time, far less
+            memory.
+        attention_backend: See `videoswin.ops.select_backend`.
+
+    Raises:
+        ConfigError: a rate outside [0, 1) or an unknown backend.
+    """
+
+    def __init__(
+        self,
+        config: SwinConfig,
+        *,
+        drop_path_rate: float = 0.0,
+        head_dropout: float = 0.0,
+        checkpoint_blocks: bool = False,
+        attention_backend: str | None = None,
+    ) -> None:
+        super().__init__()
+        for name, rate in (("drop_path_rate", drop_path_rate), ("head_dropout", head_dropout)):
+            if not 0 <= rate < 1:
+                raise ConfigError(f"{name} is {rate!r}; allowed: at least 0 and below 1")
+        self.config = config
+        self.patch_embed = PatchEmbedding(
+            config.in_channels, config.embed_dim, Size3(*config.patch), norm=config.patch_norm
+        )
+        backend = select_backend(attention_backend)
+        rates = _drop_path_rates(drop_path_rate, config.depths)
+        self.layers = nn.ModuleList(
+            Stage(
+                [_block(config, stage, block, rate, backend) for block, rate in enumerate(rates[stage])],
+                PatchMerging(config.width(stage)) if stage + 1 < config.num_stages else None,
+                checkpoint_blocks=checkpoint_blocks,
+            )
+            for stage in range(config.num_stages)
+        )
+        self.norm = nn.LayerNorm(config.width(config.num_stages - 1))
+        self.dropout = nn.Dropout(head_dropout)
+        self.head = nn.Linear(config.width(config.num_stages - 1), config.num_classes)
+        self.apply(_initialise)
+        nn.init.normal_(self.head.weight, std=0.01)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, 3, T, H, W) -> logits (B, K). See `features` for the input."""
+        return cast(Tensor, self.head(self.dropout(self.features(clips)[-1].mean((1, 2, 3)))))
+
+    def features(self, clips: Tensor) -> list[Tensor]:
+        """One (B, t, h, w, C) tensor a stage, before its merging; the last one after the final LayerNorm.
+
+        clips: (B, 3, T, H, W); uint8 RGB is normalised here, float is taken as normalised. Any T, H, W of at
+        least 1
+        works: the end of each axis is padded with zeros to whole patches.
+
+        Raises ValueError for another shape or dtype.
+        """
+        if clips.ndim != 5 or clips.shape[1] != self.config.in_channels:
+            raise ValueError(
+                f"clips have shape {tuple(clips.shape)}; expected (B, {self.config.in_channels}, T, H, W)"
+            )
+        if not (clips.is_floating_point() or (clips.dtype == torch.uint8 and clips.shape[1] == 3)):
+            raise ValueError(f"clips are {clips.dtype}; expected float (normalised), or uint8 RGB (0-255)")
+        x = self.patch_embed(normalise(clips) if clips.dtype == torch.uint8 else clips)
+        features = []
+        for stage in cast(list[Stage], self.layers):
+            x = stage(x)
+            features.append(x)
+            if stage.downsample is not None:
+                x = stage.downsample(x)
+        features[-1] = self.norm(features[-1])
+        return features
+
+
+def _block(config: SwinConfig, stage: int, block: int, drop_path_rate: float, backend: str) -> SwinBlock:
+    attention = WindowAttention(
+        config.width(stage),
+        config.num_heads[stage],
+        Size3(*config.window),
+        config.shift(block),
+        legacy_bias_index=config.legacy_bias_index,
+        backend=backend,
+    )
+    return SwinBlock(attention, config.width(stage), config.mlp_ratio, drop_path_rate)
+
+
+def _drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[list[float]]:
+    """One rate a block, growing linearly over all blocks from 0 to `rate`."""
+    last = max(sum(depths) - 1, 1)
+    rates = iter(rate * block / last for block in range(sum(depths)))
+    return [[next(rates) for _ in range(depth)] for depth in depths]
+
+
+def _initialise(module: nn.Module) -> None:
+    """Linear layers as published: weights normal (std 0.02, cut at +-2), biases 0. The patch convolution
+    keeps torch's."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
