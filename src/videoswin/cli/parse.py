@@ -1,0 +1,71 @@
+"""Options of a verb from a typed function: jsonargparse reads its signature and docstring.
+
+One place decides how every verb looks: required parameters are positionals (a `list` takes one or more), the
+others are options; a `bool` that is False by default is a flag; dataclass parameters are nested options
+(`--data.train`); `--config FILE.yaml` and `--print_config` always work. Configuration dataclasses have no
+`slots`: jsonargparse reads their defaults through `vars()`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import typing
+from collections.abc import Callable
+
+from docstring_parser import parse as parse_docstring
+from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
+
+from videoswin.errors import ConfigError
+
+
+def call(function: Callable[..., int], arguments: list[str], *, prog: str) -> int:
+    """Parse `arguments` for `function`, run it and return its exit code.
+
+    Raises ConfigError, one line, for an unknown option or a value that does not fit, with what is allowed.
+    """
+    parser = build_parser(function, prog=prog)
+    try:
+        values = parser.instantiate_classes(parser.parse_args(arguments))
+    except ArgumentError as error:
+        raise ConfigError(f"{prog}: {_explain(str(error), parser)}") from error
+    values.pop("config")
+    return function(**{name: values[name] for name in inspect.signature(function).parameters})
+
+
+def build_parser(function: Callable[..., int], *, prog: str) -> ArgumentParser:
+    """The parser whose options are the parameters of `function`, described by its Google-style docstring."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    text = parse_docstring(function.__doc__ or "")
+    description = "\n\n".join(part for part in (text.short_description, text.long_description) if part)
+    parser = ArgumentParser(prog=prog, description=description, exit_on_error=False)
+    types = typing.get_type_hints(function)
+    help_of = {parameter.arg_name: parameter.description for parameter in text.params}
+    parameters = inspect.signature(function).parameters
+    required = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
+    for name in required:
+        if typing.get_origin(types[name]) is list:
+            parser.add_argument(name, type=typing.get_args(types[name])[0], nargs="+", help=help_of[name])
+        else:
+            parser.add_argument(name, type=types[name], help=help_of[name])
+    parser.add_argument("--config", action="config", help="A YAML file with any of the options below.")
+    flags = [name for name, p in parameters.items() if p.default is False]
+    for name in flags:
+        parser.add_argument(f"--{name}", action="store_true", help=help_of[name])
+    parser.add_function_arguments(function, as_group=False, skip={*required, *flags})
+    return parser
+
+
+def _explain(message: str, parser: ArgumentParser) -> str:
+    """The parser's message as one line, with the nearest option where a name is unknown."""
+    line = " ".join(part.strip() for part in message.splitlines() if part.strip())
+    unknown = re.search(r"(?:unrecognized arguments: |option ')-*([\w.]+)", line)
+    if unknown is None:
+        return line
+    known = [option.lstrip("-") for action in parser._actions for option in action.option_strings]
+    # A key of a configuration file is named without its section, so the last part may be what is near.
+    near = difflib.get_close_matches(unknown[1], known, n=1) or [
+        option for option in known if difflib.get_close_matches(unknown[1], [option.rpartition(".")[2]])
+    ]
+    return f"{line} (did you mean --{near[0]}?)" if near else line
