@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from videoswin.data.annotations import Sample
+from videoswin.data.dataset import BadVideo, Batch, Clip, ClipDataset, collate
+from videoswin.errors import DecodeError
+
+SAMPLES = [Sample(path=f"{i}.mp4", file=Path(f"root/{i}.mp4"), label=i % 3) for i in range(6)]
+
+
+def noise(file: Path, random: np.random.Generator) -> Tensor:
+    if file.name == "4.mp4":
+        raise DecodeError(str(file), "V05", "not a video")
+    return torch.from_numpy(random.integers(0, 256, (2, 3, 4, 5, 5), dtype=np.uint8))
+
+
+def test_randomness_is_of_seed_epoch_and_index_alone() -> None:
+    def pixels(seed: int, epoch: int, index: int) -> bytes:
+        item = ClipDataset(SAMPLES, noise, seed)[epoch, index]
+        assert isinstance(item, Clip)
+        return item.pixels.numpy().tobytes()
+
+    keys = [(seed, epoch, index) for seed in (0, 1) for epoch in (0, 1) for index in (0, 1, 2)]
+    assert len({pixels(*key) for key in keys}) == len(keys)
+    dataset = ClipDataset(SAMPLES, noise, 1)
+    dataset[0, 3], dataset[5, 1]
+    again = dataset[1, 2]
+    assert isinstance(again, Clip)
+    assert again.pixels.numpy().tobytes() == pixels(1, 1, 2)
+
+
+def test_a_bad_video_is_named_and_not_replaced() -> None:
+    dataset = ClipDataset(SAMPLES, noise, 0)
+    assert len(dataset) == 6
+    bad = dataset[3, 4]
+    assert bad == BadVideo(index=4, path="root/4.mp4", label=1, code="V05", reason="not a video")
+    batch = collate([dataset[3, index] for index in (3, 4, 5)])
+    assert batch.indices.tolist() == [3, 5]
+    assert batch.labels.tolist() == [0, 2]
+    assert batch.bad == (bad,)
+    assert (len(batch), batch.clips.shape, batch.clips.dtype) == (2, (2, 2, 3, 4, 5, 5), torch.uint8)
+
+
+def test_other_faults_are_not_swallowed() -> None:
+    def broken(file: Path, random: np.random.Generator) -> Tensor:
+        raise RuntimeError("a bug of ours")
+
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        ClipDataset(SAMPLES, broken, 0)[0, 0]
+
+
+def test_a_batch_of_bad_videos_only() -> None:
+    bad = ClipDataset(SAMPLES, noise, 0)[0, 4]
+    batch = collate([bad, bad])
+    assert (len(batch), batch.clips.shape, len(batch.bad)) == (0, (0, 0, 0, 0, 0, 0), 2)
+    assert batch.labels.dtype == batch.indices.dtype == torch.int64
+
+
+@pytest.mark.gpu
+def test_pinned_memory() -> None:
+    assert torch.cuda.is_available()
+    batch = collate([ClipDataset(SAMPLES, noise, 0)[0, index] for index in (0, 4)])
+    pinned = batch.pin_memory()
+    assert isinstance(pinned, Batch)
+    assert pinned.clips.is_pinned()
+    assert pinned.bad == batch.bad
