@@ -1,0 +1,156 @@
+"""Evaluate weights on labelled videos: every listed video exactly once, unreadable ones counted as wrong.
+
+It prints nothing and writes no file: the caller follows the progress and keeps the Report.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videoswin import weights as weights_files
+from videoswin.data.annotations import Annotations, read_annotations
+from videoswin.data.clips import test_views
+from videoswin.data.dataset import BadVideo, Batch, ClipDataset
+from videoswin.data.loader import eval_loader
+from videoswin.errors import AnnotationError, ConfigError, DatasetError, DecodeError
+from videoswin.evaluate.metrics import measure
+from videoswin.evaluate.report import Report
+from videoswin.predict import Precision, Predictor
+from videoswin.values import ClipSpec, Views
+from videoswin.weights import Weights
+
+Progress = Callable[[int, int], None]
+"""Called with (videos done, videos listed); the first call has 0 done."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluateConfig:
+    """How to evaluate. `views`, `precision` and `root` decide the numbers; the rest is speed and memory."""
+
+    views: Views = field(default_factory=Views)
+    """Views of a video; the paper has 4x3 on Kinetics, 1x3 on Something-Something (Sec. 4.1)."""
+    root: str = ""
+    """Folder that relative paths of a list start from; empty: the folder of the list."""
+    batch_size: int = 1
+    """Videos a batch. More than 1 helps when videos have few views; 12 views fill the passes alone."""
+    num_workers: int = 2
+    """Processes that decode; 0 decodes in the main process."""
+    device: str = "auto"
+    """As torch names it, or `auto`: CUDA if there is any, else the CPU."""
+    precision: Precision = "fp32"
+    """How the model computes."""
+    views_per_pass: int = 4
+    """Views the model gets at once; bounds the memory (official: 4 for Swin-T, -S and -B on Kinetics)."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"batch_size is {self.batch_size}; allowed: 1 or more")
+        if self.num_workers < 0:
+            raise ConfigError(f"num_workers is {self.num_workers}; allowed: 0 or more")
+
+
+def evaluate(
+    weights: str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    config: EvaluateConfig = EvaluateConfig(),
+    *,
+    progress: Progress = lambda done, listed: None,
+) -> Report:
+    """Measure `weights` on the videos of `source` (a folder per class, a text list or a CSV).
+
+    Label names of the data are matched with those saved in the weights. Raises WeightsError, ConfigError or
+    AnnotationError before the first video is read, and DatasetError when none could be.
+    """
+    loaded = weights_files.read(weights)
+    annotations = _read_annotations(source, config.root, loaded)
+    predictor = Predictor(
+        loaded,
+        views=config.views,
+        device=config.device,
+        precision=config.precision,
+        views_per_pass=config.views_per_pass,
+    )
+    probabilities = torch.zeros(len(annotations.samples), loaded.config.num_classes)  # (N, K)
+    is_read, bad = _fill(probabilities, _batches(annotations, predictor, config), predictor, progress)
+    if not is_read.any():
+        first = DecodeError(bad[0].path, bad[0].code, bad[0].reason)
+        raise DatasetError(
+            f"{annotations.source}: none of {len(bad)} videos could be read; the first: {first}"
+        )
+    labels = torch.tensor([sample.label for sample in annotations.samples])
+    return Report(
+        weights=os.fspath(weights),
+        source=annotations.source,
+        views=config.views,
+        clip=loaded.clip,
+        precision=config.precision,
+        labels=annotations.labels,
+        samples=annotations.samples,
+        probabilities=probabilities,
+        bad=bad,
+        metrics=measure(probabilities, labels, is_read),
+    )
+
+
+def _read_annotations(source: str | os.PathLike[str], root: str, weights: Weights) -> Annotations:
+    """The labelled videos, their labels numbered and named as in the weights.
+
+    Weights without names take those of the data: either class numbers, or as many names as there are classes.
+    """
+    annotations = read_annotations(source, root=root or None, labels=weights.labels)
+    num_classes = weights.config.num_classes
+    numbers = tuple(str(number) for number in range(num_classes))
+    num_labels = len(annotations.labels)
+    if num_labels < num_classes and annotations.labels == numbers[:num_labels]:
+        return replace(annotations, labels=numbers)
+    if num_labels != num_classes:
+        raise AnnotationError(
+            f"{annotations.source}: {num_labels} classes, but the weights have {num_classes} without names; "
+            f"allowed: exactly {num_classes} classes, or class numbers below {num_classes}"
+        )
+    return annotations
+
+
+def _batches(annotations: Annotations, predictor: Predictor, config: EvaluateConfig) -> Iterable[Batch]:
+    load = functools.partial(_load, clip=predictor.clip, views=predictor.views)
+    return eval_loader(
+        ClipDataset(annotations.samples, load, seed=0),
+        batch_size=config.batch_size,
+        num_workers=config.num_workers,
+        pin_memory=predictor.device.type == "cuda",
+    )
+
+
+def _load(path: Path, random: np.random.Generator, *, clip: ClipSpec, views: Views) -> Tensor:
+    """(V, 3, T, H, W) uint8; nothing in test views is random."""
+    return test_views(path, clip, views)
+
+
+def _fill(
+    probabilities: Tensor, batches: Iterable[Batch], predictor: Predictor, progress: Progress
+) -> tuple[Tensor, tuple[BadVideo, ...]]:
+    """Write the row of each video into `probabilities` (N, K).
+
+    Returns which videos were read, (N,) bool, and the others.
+    """
+    num_listed = len(probabilities)
+    is_read = torch.zeros(num_listed, dtype=torch.bool)
+    bad: list[BadVideo] = []
+    progress(0, num_listed)
+    for batch in batches:
+        assert not is_read[batch.indices].any(), "a video came twice"
+        if len(batch):
+            probabilities[batch.indices] = predictor.probabilities(batch.clips).cpu()
+            is_read[batch.indices] = True
+        bad.extend(batch.bad)
+        progress(int(is_read.sum()) + len(bad), num_listed)
+    assert int(is_read.sum()) + len(bad) == num_listed, "a video was left out"
+    return is_read, tuple(bad)

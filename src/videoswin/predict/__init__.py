@@ -1,0 +1,6 @@
+"""From video files to class probabilities."""
+
+from videoswin.predict.predictor import PRECISIONS, Precision, Predictor, find_device
+from videoswin.predict.views import mean_probabilities
+
+__all__ = ["Predictor", "Precision", "PRECISIONS", "find_device", "mean_probabilities"]

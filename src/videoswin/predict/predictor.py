@@ -1,0 +1,103 @@
+"""Name the action in a video file: read, sample, transform, run the model, average the views.
+
+Evaluation asks a Predictor too, and both take their clips from `data.clips.test_views`: the same file gets
+the same numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from videoswin import weights as weights_files
+from videoswin.data.clips import test_views
+from videoswin.data.sampling import test_indices
+from videoswin.errors import ConfigError
+from videoswin.predict.views import mean_probabilities
+from videoswin.values import Prediction, Views
+from videoswin.weights import Weights
+
+Precision = Literal["fp32", "bf16"]
+
+PRECISIONS: dict[Precision, Callable[[torch.device], contextlib.AbstractContextManager[object]]] = {
+    "fp32": lambda device: contextlib.nullcontext(),
+    "bf16": lambda device: torch.autocast(device.type, dtype=torch.bfloat16),
+}
+"""How the model computes. Softmax and the mean over views are always float32."""
+
+
+class Predictor:
+    """`Predictor("swin_t.safetensors")("clip.mp4")` -> Prediction. Loads the weights once.
+
+    views: test-time views of a video; 4x3 is the paper's choice on Kinetics. device: as torch names it, or
+    `auto`: CUDA if there is any, else the CPU. views_per_pass: how many views the model gets at once; bounds
+    the memory. `labels` (class numbers if the weights have no names) and `clip` are those of the weights.
+
+    Raises WeightsError for weights that are refused, ConfigError for a device that is not there or views that
+    don't fit the weights' sampling.
+    """
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | Weights,
+        *,
+        views: Views = Views(),
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        views_per_pass: int = 4,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}")
+        if views_per_pass < 1:
+            raise ConfigError(f"views_per_pass is {views_per_pass}; allowed: 1 or more")
+        self.device = find_device(device)
+        loaded = weights if isinstance(weights, Weights) else weights_files.read(weights)
+        # Views that don't fit the sampling are refused here, not at the first video.
+        test_indices(1, loaded.clip, views.clips)
+        self.clip = loaded.clip
+        self.labels = loaded.labels or tuple(str(index) for index in range(loaded.config.num_classes))
+        self.views = views
+        self.views_per_pass = views_per_pass
+        self._autocast = PRECISIONS[precision]
+        self._model = weights_files.build(loaded).to(self.device).eval()
+
+    def __call__(self, path: str | os.PathLike[str]) -> Prediction:
+        """The classes of one video, most probable first. Raises DecodeError when the file can't be used."""
+        start = time.perf_counter()
+        clips = test_views(path, self.clip, self.views, num_threads=0)  # (V, 3, T, H, W)
+        decoded = time.perf_counter()
+        shares = self.probabilities(clips[None])[0].cpu()  # (K,)
+        done = time.perf_counter()
+        order = shares.argsort(descending=True, stable=True)
+        return Prediction(
+            path=os.fspath(path),
+            labels=tuple(self.labels[index] for index in order.tolist()),
+            probabilities=tuple(shares[order].tolist()),
+            views=self.views,
+            seconds={"decode": decoded - start, "model": done - decoded},
+        )
+
+    def probabilities(self, clips: Tensor) -> Tensor:
+        """Class probabilities (B, K) float32 on the predictor's device, of clips (B, V, 3, T, H, W) uint8."""
+        with self._autocast(self.device):
+            return mean_probabilities(self._model, clips, views_per_pass=self.views_per_pass)
+
+
+def find_device(name: str) -> torch.device:
+    """The device called `name`; `auto` is CUDA if there is any, else the CPU. Raises ConfigError."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
+        reason = str(error).splitlines()[0]
+        allowed = "auto, cpu, and where present cuda, cuda:1, mps"
+        raise ConfigError(f"device {name!r} can't be used: {reason}; allowed: {allowed}") from error
+    return device
