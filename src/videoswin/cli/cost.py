@@ -71,17 +71,11 @@ def show(
 
 
 def _table(title: str, parts: list[Cost], totals: dict[str, int]) -> None:
-    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=title,
-        box=box.SIMPLE,
-        padding=(0, 1),
-        pad_edge=False,
-        caption="multiply-adds in G; padded window tokens count, as in the paper",
-    )
+    caption = "multiply-adds in G; padded window tokens count, as in the paper"
+    table = Table(title=title, caption=caption, box=None, padding=(0, 1, 0, 0))
     for name in ("part", "tokens", "parameters", "linear", "scores", "MLP", "rest", "total"):
         table.add_column(name, justify="left" if name == "part" else "right", no_wrap=True)
     rows = [

@@ -27,9 +27,14 @@ def call(function: Callable[..., int], arguments: list[str], *, prog: str) -> in
     """
     parser = build_parser(function, prog=prog)
     try:
-        values = parser.instantiate_classes(parser.parse_args(arguments))
+        values = parser.instantiate(parser.parse_args([_underscored(argument) for argument in arguments]))
     except ArgumentError as error:
         raise ConfigError(f"{prog}: {_explain(str(error), parser)}") from error
+    except ValueError as error:
+        # An optional dataclass (`ClipSpec | None`) that refuses its values: its own message is the clear one.
+        if isinstance(error.__cause__, ConfigError):
+            raise error.__cause__ from error
+        raise
     values.pop("config")
     return function(**{name: values[name] for name in inspect.signature(function).parameters})
 
@@ -41,6 +46,9 @@ def build_parser(function: Callable[..., int], *, prog: str) -> ArgumentParser:
     description = "\n\n".join(part for part in (text.short_description, text.long_description) if part)
     parser = ArgumentParser(prog=prog, description=description, exit_on_error=False)
     types = typing.get_type_hints(function)
+    # Given as strings, jsonargparse would resolve them with everything that the module imports for type
+    # checking only, which makes --help load torch.
+    function.__annotations__ = types
     help_of = {parameter.arg_name: parameter.description for parameter in text.params}
     parameters = inspect.signature(function).parameters
     required = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
@@ -55,6 +63,14 @@ def build_parser(function: Callable[..., int], *, prog: str) -> ArgumentParser:
         parser.add_argument(f"--{name}", action="store_true", help=help_of[name])
     parser.add_function_arguments(function, as_group=False, skip={*required, *flags})
     return parser
+
+
+def _underscored(argument: str) -> str:
+    """`--batch-size=4` as `--batch_size=4`: both spellings of an option are accepted."""
+    name, separator, value = argument.partition("=")
+    if not name.startswith("--"):
+        return argument
+    return "--" + name[2:].replace("-", "_") + separator + value
 
 
 def _explain(message: str, parser: ArgumentParser) -> str:

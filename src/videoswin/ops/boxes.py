@@ -31,7 +31,7 @@ from videoswin.ops.windows import (
 )
 from videoswin.values import Size3
 
-SCORES_AT_ONCE = 2**20
+SCORES_AT_ONCE = 2**19
 """Scores that the backward works on at a time: small enough for the caches of a CPU core, large enough for
 efficient matrix products."""
 
