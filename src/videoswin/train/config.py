@@ -1,0 +1,181 @@
+"""What a training run is: one tree of plain values. A recipe is this tree as YAML (recipes/finetune.yaml).
+
+Every part is checked when it is built, so that a wrong value ends a run before a video is opened. No torch
+here: the command line reads these classes for its --help. No slots either: it reads defaults by `vars()`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+from videoswin.data.augment import Augment
+from videoswin.errors import ConfigError
+from videoswin.model.config import SwinConfig
+from videoswin.values import ClipSpec
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Preset = Literal["official", "clean"]
+Shape = Literal["official", "smooth"]
+
+
+class _Rule(NamedTuple):
+    name: str
+    value: object
+    is_kept: bool
+    allowed: str
+
+
+def _check(*rules: _Rule) -> None:
+    """Raise ConfigError naming every broken rule."""
+    broken = [f"{rule.name} is {rule.value!r}, allowed: {rule.allowed}" for rule in rules if not rule.is_kept]
+    if broken:
+        raise ConfigError("; ".join(broken))
+
+
+def _is_at_least(low: float, value: float) -> bool:
+    return math.isfinite(value) and value >= low
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which videos. A source is a folder with one subfolder of videos per class, a text list of `path label`
+    lines, or a CSV file with the columns path and label."""
+
+    train: str = ""
+    """Videos to learn from. Required."""
+    val: str = ""
+    """Videos to validate on. Empty: `val_fraction` of every class of `train` is held out instead."""
+    root: str = ""
+    """Folder that relative paths of a list or CSV file start from. Empty: the folder of that file."""
+    val_fraction: float = 0.1
+    """Share of `train` held out when `val` is empty, in (0, 1). Which videos depends on the seed alone."""
+    num_workers: int = 2
+    """Processes that decode; 0 decodes between the steps. With a GPU: about one a CPU core. Without one, the
+    model gets the cores they leave."""
+
+    def __post_init__(self) -> None:
+        fraction, workers = self.val_fraction, self.num_workers
+        _check(
+            _Rule("data.val_fraction", fraction, 0 < fraction < 1, "more than 0 and less than 1"),
+            _Rule("data.num_workers", workers, workers >= 0, "0 or more"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW (paper Sec. 4.1)."""
+
+    learning_rate: float = 3e-4
+    """Of the head. Not rescaled for the batch size."""
+    backbone_multiplier: float = 0.1
+    """The layers below the head learn at this times `learning_rate`. 0.1 is better than 1 for pretrained
+    ones (paper Table 7); without pretrained weights 1 is right."""
+    weight_decay: float = 0.05
+    """Decoupled, as AdamW's (paper: T and S 0.02, B 0.05)."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay of the running means of gradient and squared gradient."""
+    preset: Preset = "clean"
+    """Parameter groups: `clean` as the paper has it, `official` as its code did it (train/groups.py)."""
+    max_gradient_norm: float = 0.0
+    """Gradients of a larger norm are scaled down to it. 0: never, as in the paper."""
+
+    def __post_init__(self) -> None:
+        rate, multiplier, decay = self.learning_rate, self.backbone_multiplier, self.weight_decay
+        norm, prefix = self.max_gradient_norm, "optimizer"
+        _check(
+            _Rule(f"{prefix}.learning_rate", rate, math.isfinite(rate) and rate > 0, "more than 0"),
+            _Rule(f"{prefix}.backbone_multiplier", multiplier, _is_at_least(0, multiplier), "0 or more"),
+            _Rule(f"{prefix}.weight_decay", decay, _is_at_least(0, decay), "0 or more"),
+            _Rule(f"{prefix}.betas", self.betas, all(0 <= b < 1 for b in self.betas), "numbers in [0, 1)"),
+            _Rule(f"{prefix}.preset", self.preset, self.preset in get_args(Preset), "official, clean"),
+            _Rule(f"{prefix}.max_gradient_norm", norm, _is_at_least(0, norm), "0 (off) or more"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """How the learning rate moves over the run. The formulae are in train/schedule.py."""
+
+    shape: Shape = "smooth"
+    """Of the cosine after the warm-up. `smooth` moves every step, `official` once an epoch as published."""
+    warmup_epochs: float = 2.5
+    """Linear rise at the start, in epochs; may be a fraction, must be less than `epochs`."""
+
+    def __post_init__(self) -> None:
+        warmup = self.warmup_epochs
+        _check(
+            _Rule("schedule.shape", self.shape, self.shape in get_args(Shape), "official, smooth"),
+            _Rule("schedule.warmup_epochs", warmup, _is_at_least(0, warmup), "0 or more"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One run, complete: with its videos it can be repeated. The defaults are recipes/finetune.yaml."""
+
+    weights: str = ""
+    """Pretrained weights to start from: .safetensors or official .pth. Empty: from scratch."""
+    model: SwinConfig | None = None
+    """The architecture. Null: that of `weights`, from scratch Swin-T. With `weights` it can only be null or
+    the same. The number of classes always comes from the data."""
+    clip: ClipSpec | None = None
+    """How a clip is cut from a video. Null: as `weights` were trained, from scratch 32 frames, stride 2,
+    224 px."""
+    augment: Augment = Augment()  # noqa: RUF009 (frozen)
+    """Random changes of training clips."""
+    data: DataConfig = DataConfig()
+    """The videos."""
+    optimizer: OptimizerConfig = OptimizerConfig()
+    """AdamW and its parameter groups."""
+    schedule: ScheduleConfig = ScheduleConfig()
+    """The learning rate over time."""
+    epochs: int = 30
+    """Times every training video is seen."""
+    batch_size: int = 8
+    """Clips a step holds in memory at once, on each device."""
+    accumulate: int = 1
+    """Batches whose gradients make one update."""
+    precision: Precision = "fp32"
+    """Of the computation; weights stay fp32. bf16 suits a recent GPU; fp16 needs a GPU and can overflow."""
+    label_smoothing: float = 0.0
+    """Share of the target spread over all classes, in [0, 1) (paper: 0.1 on Something-Something)."""
+    drop_path_rate: float = 0.1
+    """Stochastic depth of the last block, in [0, 1); it grows from 0 (paper: T 0.1, S 0.2, B 0.3)."""
+    head_dropout: float = 0.5
+    """Dropout before the head, in [0, 1)."""
+    checkpoint_blocks: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    seed: int = 0
+    """Initial values, hold-out, order, clips and dropout follow from it."""
+    output: str = "runs/finetune"
+    """Folder for everything the run writes. New or empty: an earlier run is never overwritten."""
+    max_bad_fraction: float = 0.01
+    """Share of unreadable videos, in [0, 1], above which the run stops once there are 10 of them."""
+
+    def __post_init__(self) -> None:
+        rates = ("label_smoothing", "drop_path_rate", "head_dropout")
+        fraction, warmup = self.max_bad_fraction, self.schedule.warmup_epochs
+        _check(
+            _Rule(
+                "data.train", self.data.train, self.data.train != "", "a folder, list or CSV file of videos"
+            ),
+            *(_count(name, getattr(self, name)) for name in ("epochs", "batch_size", "accumulate")),
+            *(_rate(name, getattr(self, name)) for name in rates),
+            _Rule("precision", self.precision, self.precision in get_args(Precision), "fp32, bf16, fp16"),
+            _Rule("seed", self.seed, self.seed >= 0, "0 or more"),
+            _Rule("output", self.output, self.output != "", "a folder"),
+            _Rule("max_bad_fraction", fraction, 0 <= fraction <= 1, "0 to 1"),
+            _Rule(
+                "schedule.warmup_epochs", warmup, warmup < self.epochs, f"less than epochs ({self.epochs})"
+            ),
+        )
+
+
+def _count(name: str, value: int) -> _Rule:
+    return _Rule(name, value, value >= 1, "1 or more")
+
+
+def _rate(name: str, value: float) -> _Rule:
+    return _Rule(name, value, 0 <= value < 1, "at least 0 and less than 1")

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.train.material import CLIP, write_video
+from videoswin.data.augment import Augment
+from videoswin.errors import AnnotationError
+from videoswin.train.config import DataConfig
+from videoswin.train.datamodule import VideoData, read_splits
+
+
+def test_a_quarter_of_every_class_is_held_out_and_said(
+    videos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "videoswin.train")
+    config = DataConfig(train=str(videos), val_fraction=0.25)
+    splits = read_splits(config, known_labels=(), seed=0)
+    assert splits.labels == ("bright", "dark")
+    assert sorted(sample.label for sample in splits.train) == [0, 0, 0, 1, 1, 1]
+    assert sorted(sample.label for sample in splits.val) == [0, 1]
+    assert not {sample.path for sample in splits.train} & {sample.path for sample in splits.val}
+    assert caplog.messages == [
+        "no data.val named: 2 videos (25% of every class of data.train, seed 0) are held out for validation"
+    ]
+
+
+def test_a_named_validation_set_has_the_classes_of_the_training_set(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "val.csv").write_text(f"path,label\n{videos}/dark/0.mp4,dark\n")
+    config = DataConfig(train=str(videos), val=str(tmp_path / "val.csv"))
+    with pytest.raises(AnnotationError):
+        read_splits(config, known_labels=(), seed=0)  # the path leaves the folder of the list
+    shutil.copy(videos / "dark" / "0.mp4", tmp_path / "night.mp4")
+    (tmp_path / "val.csv").write_text("path,label\nnight.mp4,dark\n")
+    splits = read_splits(config, known_labels=(), seed=0)
+    assert len(splits.train) == 8
+    assert [sample.label for sample in splits.val] == [1]
+
+
+def test_known_labels_order_the_classes_if_they_are_the_same(videos: Path) -> None:
+    config = DataConfig(train=str(videos))
+    assert read_splits(config, known_labels=("dark", "bright"), seed=0).labels == ("dark", "bright")
+    assert read_splits(config, known_labels=("dark", "pale"), seed=0).labels == ("bright", "dark")
+
+
+def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
+    (tmp_path / "only").mkdir()
+    write_video(tmp_path / "only" / "0.mp4", brightness=100, seed=0)
+    with pytest.raises(AnnotationError, match="names 1 class; training needs at least 2"):
+        read_splits(DataConfig(train=str(tmp_path)), known_labels=(), seed=0)
+
+
+def video_data(videos: Path, *, seed: int = 0) -> VideoData:
+    splits = read_splits(DataConfig(train=str(videos), val_fraction=0.25), known_labels=(), seed=0)
+    return VideoData(splits, clip=CLIP, augment=Augment(), batch_size=4, num_workers=0, seed=seed)
+
+
+def test_batches_hold_every_video_once(videos: Path) -> None:
+    data = video_data(videos)
+    batches = list(data.train_dataloader())
+    assert [len(batch) for batch in batches] == [4, 2]
+    assert data.num_batches == 2
+    assert sorted(torch.cat([batch.indices for batch in batches]).tolist()) == list(range(6))
+    assert batches[0].clips.shape == (4, 1, 3, 4, 32, 32)
+    assert batches[0].clips.dtype == torch.uint8
+    assert [batch.indices.tolist() for batch in data.val_dataloader()] == [[0, 1]]
+
+
+def test_training_clips_follow_from_seed_and_epoch(videos: Path) -> None:
+    def first_epochs(seed: int) -> list[torch.Tensor]:
+        loader = video_data(videos, seed=seed).train_dataloader()
+        epochs = []
+        for epoch in (0, 1):
+            loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+            epochs.append(torch.cat([batch.clips for batch in loader]))  # type: ignore[attr-defined]
+        return epochs
+
+    first, again, other = first_epochs(0), first_epochs(0), first_epochs(1)
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], other[0])
+
+
+def test_validation_clips_are_always_the_same(videos: Path) -> None:
+    first, second = (next(iter(video_data(videos, seed=seed).val_dataloader())) for seed in (0, 1))
+    assert torch.equal(first.clips, second.clips)  # type: ignore[attr-defined]
+
+
+def test_transfer_keeps_names_on_the_cpu(videos: Path) -> None:
+    data = video_data(videos)
+    batch = next(iter(data.train_dataloader()))
+    moved = data.transfer_batch_to_device(batch, torch.device("meta"), 0)  # type: ignore[arg-type]
+    assert moved.clips.is_meta
+    assert moved.labels.is_meta
+    assert torch.equal(moved.indices, batch.indices)  # type: ignore[attr-defined]

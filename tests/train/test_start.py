@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.train.material import CLIP, MICRO, micro_config
+from videoswin import weights
+from videoswin.errors import ConfigError, WeightsError
+from videoswin.model import SWIN_T, VideoSwin
+from videoswin.train.config import TrainConfig
+from videoswin.train.start import build_model, choose_clip, read_pretrained
+from videoswin.values import ClipSpec
+
+LABELS = ("bright", "dark")
+
+
+@pytest.fixture
+def pretrained(tmp_path: Path) -> Path:
+    """Weights of MICRO for LABELS."""
+    torch.manual_seed(1)
+    path = tmp_path / "pretrained.safetensors"
+    weights.save(path, VideoSwin(replace(MICRO, num_classes=2)), labels=LABELS, clip=CLIP)
+    return path
+
+
+def config_with(pretrained: Path, **change: object) -> TrainConfig:
+    config = micro_config(Path("videos"), Path("run"), weights=str(pretrained), model=None, clip=None)
+    return replace(config, **change)  # type: ignore[arg-type]
+
+
+def test_from_scratch_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert read_pretrained(micro_config(Path("videos"), Path("run"))) is None
+    assert caplog.messages == [
+        "training from scratch: no pretrained weights named (--weights PATH to fine-tune)"
+    ]
+
+
+def test_a_slow_backbone_from_scratch_is_worth_a_second_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    config = micro_config(Path("videos"), Path("run"))
+    read_pretrained(replace(config, optimizer=replace(config.optimizer, backbone_multiplier=0.1)))
+    assert "from scratch --optimizer.backbone_multiplier 1 is right" in caplog.messages[1]
+
+
+def test_from_scratch_without_a_model_is_swin_t() -> None:
+    config = micro_config(Path("videos"), Path("run"), model=None)
+    with torch.device("meta"):
+        model = build_model(config, None, labels=LABELS)
+    assert model.config == replace(SWIN_T, num_classes=2)
+
+
+def test_the_number_of_classes_comes_from_the_data() -> None:
+    model = build_model(micro_config(Path("videos"), Path("run")), None, labels=("a", "b", "c"))
+    assert model.config == replace(MICRO, num_classes=3)
+
+
+def test_clip_is_the_runs_else_the_weights_else_the_papers(pretrained: Path) -> None:
+    own = ClipSpec(num_frames=8)
+    found = weights.read(pretrained)
+    assert choose_clip(config_with(pretrained, clip=own), found) == own
+    assert choose_clip(config_with(pretrained), found) == CLIP
+    assert choose_clip(micro_config(Path("videos"), Path("run"), clip=None), None) == ClipSpec()
+
+
+def test_equal_labels_keep_the_head(pretrained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    config = config_with(pretrained)
+    found = read_pretrained(config)
+    assert found is not None
+    state = build_model(config, found, labels=LABELS).state_dict()
+    assert state.keys() == found.state_dict.keys()
+    assert all(torch.equal(state[name], tensor) for name, tensor in found.state_dict.items())
+    assert caplog.messages == [f"head of {pretrained} kept: it names the same 2 labels as the data"]
+
+
+@pytest.mark.parametrize("labels", [("bright", "pale"), ("a", "b", "c"), ("dark", "bright")])
+def test_other_labels_get_a_new_head_and_one_line(
+    pretrained: Path, labels: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    config = config_with(pretrained)
+    found = read_pretrained(config)
+    assert found is not None
+    model = build_model(config, found, labels=labels)
+    assert model.head.weight.shape == (len(labels), 32)
+    assert not torch.equal(model.head.weight[:2], found.state_dict["head.weight"][:2])
+    assert model.head.bias.count_nonzero() == 0
+    assert torch.equal(model.patch_embed.proj.weight, found.state_dict["patch_embed.proj.weight"])
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("new head: ")
+
+
+def test_the_same_model_beside_weights_is_fine(pretrained: Path) -> None:
+    assert read_pretrained(config_with(pretrained, model=replace(MICRO, num_classes=9))) is not None
+
+
+def test_another_model_beside_weights_is_refused(pretrained: Path) -> None:
+    other = replace(MICRO, window=(2, 7, 7), mlp_ratio=2.0)
+    message = (
+        f"model and weights ({pretrained}) disagree: window is [2, 7, 7] in model and [2, 4, 4] in weights; "
+        "mlp_ratio is 2.0 in model and 4.0 in weights; leave model out to take it from the weights"
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        read_pretrained(config_with(pretrained, model=other))
+
+
+def test_weights_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"nothing\.safetensors"):
+        read_pretrained(config_with(tmp_path / "nothing.safetensors"))
+
+
+def test_regularisation_reaches_the_model() -> None:
+    config = replace(micro_config(Path("v"), Path("r")), head_dropout=0.25, checkpoint_blocks=True)
+    model = build_model(config, None, labels=LABELS)
+    assert model.dropout.p == 0.25
+    assert all(stage.checkpoint_blocks for stage in model.layers)
