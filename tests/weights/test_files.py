@@ -61,6 +61,13 @@ def test_foreign_file_gives_the_same_logits_and_its_configuration(model, tmp_pat
     assert torch.equal(videoswin.load(tmp_path / "micro.pth")(CLIPS), model(CLIPS))
 
 
+def test_equal_weights_give_equal_bytes(model, ours, tmp_path):
+    for number in range(5):
+        path = tmp_path / f"{number}.safetensors"
+        weights.save(path, model, labels=LABELS, clip=CLIP, notes={"data": "none"})
+        assert path.read_bytes() == ours.read_bytes()
+
+
 def test_file_rights_are_those_of_any_new_file(ours):
     plain = ours.with_name("plain")
     plain.touch()

@@ -105,7 +105,16 @@ def save(
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     metadata = {"format": "pt", HEADER: json.dumps(header, ensure_ascii=False)}
-    write_atomically(Path(path), safetensors.torch.save(tensors, metadata=metadata))
+    write_atomically(Path(path), _with_sorted_header(safetensors.torch.save(tensors, metadata=metadata)))
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same file with its header's keys in order: the library's order is random, and equal weights should
+    give equal bytes."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
 def save_foreign(path: str | os.PathLike[str], model: VideoSwin, *, to: FormatName) -> None:
