@@ -13,16 +13,24 @@ from tests.model import golden
 from videoswin.ops import BACKENDS
 
 NAMES = ["micro", "micro_short", "micro_pad", "tiny"]
+TOLERANCES = {torch.float64: 1e-9, torch.float32: 2e-5}
+# The literal backend at Swin-T size takes half a minute: it is held by the box form, which is always checked.
+CASES = [
+    pytest.param(
+        name, backend, dtype, marks=[pytest.mark.slow] if (name, backend) == ("tiny", "reference") else []
+    )
+    for name in NAMES
+    for backend in BACKENDS
+    for dtype in TOLERANCES
+]
 
 
 def relative_error(ours: Tensor, expected: Tensor) -> float:
     return float((ours.double() - expected).norm() / expected.norm())
 
 
-@pytest.mark.parametrize("backend", list(BACKENDS))
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 2e-5)])
-def test_logits_and_features(name, backend, dtype, tolerance):
+@pytest.mark.parametrize(("name", "backend", "dtype"), CASES)
+def test_logits_and_features(name, backend, dtype):
     config, clips, expected, metadata = golden.read(name)
     model = golden.model(config, backend=backend, dtype=dtype)
     with torch.inference_mode():
@@ -30,9 +38,13 @@ def test_logits_and_features(name, backend, dtype, tolerance):
         pooled = features.mean((1, 2, 3))
         logits = model.head(pooled)
     assert sum(p.numel() for p in model.parameters()) == int(metadata["params"])
-    assert relative_error(logits, expected["logits"]) < tolerance
-    assert relative_error(pooled, expected["pooled"]) < tolerance
-    assert relative_error(features[..., :8].permute(0, 4, 1, 2, 3), expected["feature_slice"]) < tolerance
+    errors = {
+        "logits": relative_error(logits, expected["logits"]),
+        "pooled": relative_error(pooled, expected["pooled"]),
+        "features": relative_error(features[..., :8].permute(0, 4, 1, 2, 3), expected["feature_slice"]),
+    }
+    print(name, backend, dtype, errors)  # pytest -s shows the numbers of docs/results.md
+    assert all(error < TOLERANCES[dtype] for error in errors.values())
 
 
 @pytest.mark.parametrize("backend", list(BACKENDS))
@@ -45,10 +57,15 @@ def test_gradients(backend):
     loss.backward()
     ours = golden.official_gradients(model)
     norms = torch.stack([ours[key].norm() for key in json.loads(metadata["grad_norms_order"])])
-    assert relative_error(loss.detach(), expected["loss"]) < 1e-12
-    assert ((norms - expected["grad_norms"]).abs() / expected["grad_norms"]).max() < 1e-8
-    assert relative_error(clips.grad[:, :, :2, :16, :16], expected["grad.input_slice"]) < 1e-8
+    errors = {
+        "loss": relative_error(loss.detach(), expected["loss"]),
+        "largest of all norms": float(
+            ((norms - expected["grad_norms"]).abs() / expected["grad_norms"]).max()
+        ),
+        "input": relative_error(clips.grad[:, :, :2, :16, :16], expected["grad.input_slice"]),
+    }
     whole = [key for key in expected if key.startswith("grad.backbone")]
+    errors |= {key: relative_error(ours[key.removeprefix("grad.")], expected[key]) for key in whole}
+    print("gradients of micro", backend, errors)
     assert len(whole) == 3
-    for key in whole:
-        assert relative_error(ours[key.removeprefix("grad.")], expected[key]) < 1e-8, key
+    assert all(error < 1e-8 for error in errors.values())
