@@ -25,10 +25,16 @@ LAYER = {
     "predict": 5,
     "evaluate": 6,
     "train": 7,
-    **dict.fromkeys(("demo", "bench"), 8),
+    **dict.fromkeys(("demo", "bench", "hub"), 8),
     "cli": 9,
 }
-NEVER = {"data": {"model", "ops"}, "model": {"data"}, "demo": {"bench"}, "bench": {"demo"}}
+NEVER = {
+    "data": {"model", "ops"},
+    "model": {"data"},
+    "demo": {"bench", "hub"},
+    "bench": {"demo", "hub"},
+    "hub": {"demo", "bench"},
+}
 
 # Third-party modules and the only places that may import them.
 HOMES = {
@@ -37,6 +43,8 @@ HOMES = {
     "torchmetrics": ("train/",),
     "matplotlib": ("data/", "evaluate/", "train/", "demo/"),
     "jsonargparse": ("cli/", "train/"),
+    **dict.fromkeys(("pooch", "requests", "tqdm", "filelock"), ("weights/download.py",)),
+    **dict.fromkeys(("huggingface_hub", "transformers"), ("hub/",)),
     "rich": ("cli/", "train/", "demo/"),
 }
 CORE = {"torch", "numpy", "safetensors"}
@@ -105,7 +113,10 @@ def test_the_package_itself_needs_torch_numpy_and_safetensors_only():
         "jsonargparse",
         "matplotlib",
         "yaml",
-        "torchvision",
+        "pooch",
+        "requests",
+        "transformers",
+        "huggingface_hub",
     }
 
 

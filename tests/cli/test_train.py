@@ -7,8 +7,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.train.material import CLIP, MICRO, micro_config, write_videos
+from tests.weights import plain2d
 from videoswin import weights
 from videoswin.cli.main import main
 from videoswin.cli.train import train as options
@@ -54,8 +56,17 @@ def test_options_are_the_fields_of_the_configuration() -> None:
 def test_the_recipe_is_complete_and_holds_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     config = parsed(monkeypatch, "--config", RECIPE, "--data.train", "videos")
     assert config == TrainConfig(data=DataConfig(train="videos"))
-    keys = {line.split(":")[0] for line in Path(RECIPE).read_text().splitlines() if line[:1].isalpha()}
-    assert keys == {field.name for field in fields(TrainConfig)}
+
+
+@pytest.mark.parametrize("recipe", sorted(Path(RECIPE).parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_complete_and_parses(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = recipe.read_text().splitlines()
+    assert {line.split(":")[0] for line in lines if line[:1].isalpha()} == {
+        f.name for f in fields(TrainConfig)
+    }
+    config = parsed(monkeypatch, "--config", str(recipe), "--data.train", "videos")
+    assert config.data.train == "videos"
+    assert f"videoswin train --config recipes/{recipe.name} " in recipe.read_text()
 
 
 def test_one_value_of_a_nested_part_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +139,22 @@ def test_a_run_from_the_recipe(videos: Path, tmp_path: Path) -> None:
     assert found.labels == ("bright", "dark")
     assert found.clip == replace(CLIP, stride=2)
     assert found.config == replace(MICRO, num_classes=2)
+
+
+def test_a_run_from_a_2d_swin_named_in_a_recipe(
+    videos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDEOSWIN_CACHE", str(tmp_path / "cache"))
+    state = plain2d.random_state(width=16, depths=(1, 1), heads=(1, 2), window=4, seed=0)
+    torch.save({"model": state}, tmp_path / "swin_2d.pth")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"weights: {tmp_path}/swin_2d.pth\ninflation:\n  temporal_window: 2\n")
+    output = tmp_path / "out"
+    arguments = [argument for argument in tiny_run(videos, output) if argument not in ("--config", RECIPE)]
+    assert main([*arguments, "--config", str(recipe)]) == 0
+    assert any("a 2D Swin with microsoft names; 32 tensors copied" in line for line in caplog.messages)
+    assert any("swin_2d.pth has none for videos, 2 wanted" in line for line in caplog.messages)
+    assert weights.read(output / "best.safetensors").config == replace(MICRO, num_classes=2)
 
 
 def test_a_diverging_run_ends_with_code_6(

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from tests.train.material import CLIP, MICRO, micro_config
+from tests.weights import plain2d
 from videoswin import weights
 from videoswin.errors import ConfigError, WeightsError
 from videoswin.model import SWIN_T, VideoSwin
 from videoswin.train.config import TrainConfig
 from videoswin.train.start import build_model, choose_clip, read_pretrained
 from videoswin.values import ClipSpec
+from videoswin.weights import Inflation
 
 LABELS = ("bright", "dark")
 
@@ -113,6 +115,53 @@ def test_another_model_beside_weights_is_refused(pretrained: Path) -> None:
 def test_weights_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"nothing\.safetensors"):
         read_pretrained(config_with(tmp_path / "nothing.safetensors"))
+
+
+@pytest.fixture
+def picture_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A 2D Swin of 5 classes, as microsoft keeps it."""
+    monkeypatch.setenv("VIDEOSWIN_CACHE", str(tmp_path / "cache"))
+    state = plain2d.random_state(width=16, depths=(1, 1), heads=(1, 2), window=4, seed=0)
+    torch.save({"model": state}, tmp_path / "swin_2d.pth")
+    return tmp_path / "swin_2d.pth"
+
+
+def test_a_2d_swin_is_inflated_and_said_so(picture_model: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    config = config_with(picture_model, inflation=Inflation(temporal_window=2), model=MICRO)
+    found = read_pretrained(config)
+    assert found is not None
+    # As many labels as the classifier default has: the head is new all the same.
+    labels = tuple(map(str, range(found.config.num_classes)))
+    model = build_model(config, found, labels=labels)
+    assert model.config == replace(MICRO, num_classes=len(labels))
+    state = torch.load(picture_model)["model"]
+    torch.testing.assert_close(
+        model.patch_embed.proj.weight.sum(2), state["patch_embed.proj.weight"], rtol=0, atol=1e-6
+    )
+    assert caplog.messages == [
+        f"{picture_model}: a 2D Swin with microsoft names; 32 tensors copied; patch embedding to 2 frames "
+        "(inflate); 2 bias tables to 2 frames (duplicate); 2 tensors of the 2D classifier dropped; "
+        "the head is new",
+        f"new head: {picture_model} has none for videos, {len(labels)} wanted",
+    ]
+
+
+def test_another_2d_model_than_wanted_is_refused_with_both_numbers(picture_model: Path) -> None:
+    other = replace(MICRO, window=(8, 4, 4), num_heads=(2, 4), embed_dim=32)
+    message = (
+        r"embed_dim is 32 in model and 16 in weights; num_heads is \[2, 4\] in model and \[1, 2\] in weights"
+    )
+    with pytest.raises(ConfigError, match=message):
+        read_pretrained(config_with(picture_model, model=other))
+
+
+def test_an_inflation_of_nothing_is_refused(pretrained: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is a 3D model \(videoswin\), which is not inflated"):
+        read_pretrained(config_with(pretrained, inflation=Inflation(bias="center")))
+    scratch = replace(micro_config(Path("v"), Path("r")), inflation=Inflation(bias="center"))
+    with pytest.raises(ConfigError, match="no weights to inflate"):
+        read_pretrained(scratch)
 
 
 def test_regularisation_reaches_the_model() -> None:

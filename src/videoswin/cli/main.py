@@ -21,6 +21,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "evaluate": ("videoswin.cli.evaluate", "top-1/top-5 of weights on labelled videos, as the paper tests"),
     "predict": ("videoswin.cli.predict", "name the action in video files"),
     "data": ("videoswin.cli.data", "check video files before you use them"),
+    "weights": ("videoswin.cli.weights", "list and download the published weights"),
+    "inspect": ("videoswin.cli.inspect", "what a weights file holds, and what is odd about it"),
     "convert": ("videoswin.cli.convert", "turn a weights file into another format"),
     "cost": ("videoswin.cli.cost", "parameters and multiply-adds of a model, by stage"),
     "bench": ("videoswin.cli.bench", "measure speed and memory beside a peer, in one run"),

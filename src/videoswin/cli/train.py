@@ -8,6 +8,7 @@ from videoswin.model.config import SwinConfig
 from videoswin.train.config import DataConfig, OptimizerConfig, Precision, ScheduleConfig, TrainConfig
 from videoswin.train.packages import require_packages
 from videoswin.values import ClipSpec
+from videoswin.weights.inflation import Inflation
 
 
 def main(arguments: list[str]) -> int:
@@ -17,6 +18,7 @@ def main(arguments: list[str]) -> int:
 # The options are the fields of TrainConfig, one by one: a test holds the two together.
 def train(
     weights: str = TrainConfig.weights,
+    inflation: Inflation = TrainConfig.inflation,
     model: SwinConfig | None = TrainConfig.model,
     clip: ClipSpec | None = TrainConfig.clip,
     augment: Augment = TrainConfig.augment,
@@ -42,7 +44,8 @@ def train(
     can't be read, bad_samples.jsonl to --output. recipes/finetune.yaml is a complete --config to start from.
 
     Args:
-        weights: Pretrained weights to start from, .safetensors or official .pth. Empty: from scratch.
+        weights: Pretrained weights to start from, of a Video Swin or a 2D Swin. Empty: from scratch.
+        inflation: How a 2D Swin becomes a Video Swin.
         model: The architecture. Null: that of the weights, from scratch Swin-T.
         clip: How a clip is cut from a video. Null: as the weights were trained, from scratch the defaults.
         augment: Random changes of training clips.
@@ -63,6 +66,7 @@ def train(
     """
     config = TrainConfig(
         weights=weights,
+        inflation=inflation,
         model=model,
         clip=clip,
         augment=augment,

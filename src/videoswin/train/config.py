@@ -14,6 +14,7 @@ from videoswin.data.augment import Augment
 from videoswin.errors import ConfigError
 from videoswin.model.config import SwinConfig
 from videoswin.values import ClipSpec
+from videoswin.weights.inflation import Inflation
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Preset = Literal["official", "clean"]
@@ -116,7 +117,10 @@ class TrainConfig:
     """One run, complete: with its videos it can be repeated. The defaults are recipes/finetune.yaml."""
 
     weights: str = ""
-    """Pretrained weights to start from: .safetensors or official .pth. Empty: from scratch."""
+    """Pretrained weights to start from: .safetensors or .pth of a Video Swin, or of a 2D Swin. Empty: from
+    scratch."""
+    inflation: Inflation = Inflation()  # noqa: RUF009 (frozen)
+    """How a 2D Swin in `weights` becomes a Video Swin. Only for such weights."""
     model: SwinConfig | None = None
     """The architecture. Null: that of `weights`, from scratch Swin-T. With `weights` it can only be null or
     the same. The number of classes always comes from the data."""

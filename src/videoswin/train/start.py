@@ -13,7 +13,7 @@ from videoswin.errors import ConfigError
 from videoswin.model import SWIN_T, SwinConfig, VideoSwin
 from videoswin.train.config import TrainConfig
 from videoswin.values import ClipSpec
-from videoswin.weights import Weights
+from videoswin.weights import Inflation, Weights
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +21,14 @@ logger = logging.getLogger(__name__)
 def read_pretrained(config: TrainConfig) -> Weights | None:
     """The weights the run names, or None, which one line says: nobody trains from scratch by accident.
 
-    Raises WeightsError for a file that can't be used, ConfigError if `config.model` is another architecture.
+    Raises WeightsError for a file that can't be used, ConfigError if `config.model` is another architecture
+    or `config.inflation` has nothing to inflate.
     """
     if config.weights == "":
+        if config.inflation != Inflation():
+            raise ConfigError(
+                "inflation is set, but there are no weights to inflate; name a 2D Swin in weights"
+            )
         logger.info("training from scratch: no pretrained weights named (--weights PATH to fine-tune)")
         multiplier = config.optimizer.backbone_multiplier
         if multiplier != 1:
@@ -32,7 +37,7 @@ def read_pretrained(config: TrainConfig) -> Weights | None:
                 "weights; from scratch --optimizer.backbone_multiplier 1 is right"
             )
         return None
-    pretrained = weights.read(config.weights)
+    pretrained = weights.read(config.weights, inflation=config.inflation)
     if config.model is not None:
         _require_equal(config.model, pretrained)
     return pretrained
@@ -76,9 +81,9 @@ def build_model(config: TrainConfig, pretrained: Weights | None, *, labels: tupl
         head_dropout=config.head_dropout,
         checkpoint_blocks=config.checkpoint_blocks,
     )
-    if pretrained.labels == labels:
+    if pretrained.has_head and pretrained.labels == labels:
         logger.info(f"head of {pretrained.path} kept: it names the same {len(labels)} labels as the data")
-    elif pretrained.config.num_classes == len(labels):
+    elif pretrained.has_head and pretrained.config.num_classes == len(labels):
         # Else `build` has made the new head, and said so.
         logger.info(f"new head: the labels of {pretrained.path} are not those of the data, though as many")
         nn.init.normal_(model.head.weight, std=0.01)

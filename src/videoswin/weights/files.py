@@ -1,42 +1,47 @@
-"""Weights files: ours (safetensors with the configuration in the header) and foreign ones, read without
-running code."""
+"""Weights files: ours (safetensors with the configuration in the header) written and read, foreign ones
+read, and written for those who need them."""
 
 from __future__ import annotations
 
 import io
 import json
+import logging
 import os
-import pickle
-import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
 
-from videoswin.errors import ConfigError, WeightsError
-from videoswin.model import SwinConfig, VideoSwin
+from videoswin.errors import ConfigError, WeightsError, printable
+from videoswin.model import VideoSwin
 from videoswin.storage import write_atomically
-from videoswin.values import ClipSpec
-from videoswin.weights.formats import FormatName, convert, recognise
-from videoswin.weights.model import Weights, build, infer_config
+from videoswin.values import ClipSpec, Size3
+from videoswin.weights import zoo
+from videoswin.weights.container import HEADER, read_tensors
+from videoswin.weights.formats import FormatName, convert
+from videoswin.weights.inflation import Inflation
+from videoswin.weights.interpret import HEADER_VERSION, in_one_line, interpret
+from videoswin.weights.model import Weights, build
+from videoswin.weights.temporal import Offsets
 
-HEADER = "videoswin"
-"""Key of our JSON in a safetensors header."""
-HEADER_VERSION = 1
-MAX_UNPACKED_RATIO = 3
-"""A .pth is a zip of uncompressed tensors; one that unpacks to more than this times its size is a bomb."""
+log = logging.getLogger(__name__)
 
 
-def load(path: str | os.PathLike[str], num_classes: int | None = None) -> VideoSwin:
+def load(
+    path: str | os.PathLike[str],
+    num_classes: int | None = None,
+    *,
+    inflation: Inflation = Inflation(),  # noqa: B008 (frozen)
+    window: Size3 | None = None,
+    offsets: Offsets = "stretch",
+) -> VideoSwin:
     """A model from a weights file, in eval mode.
 
-    path: our .safetensors, or a .pth of the official code, mmaction2 or torchvision. num_classes: another
-    number of classes than the file's starts a new head (one log line says so).
+    path: our .safetensors, a .safetensors or .pth of the official code, mmaction2, torchvision or a 2D Swin,
+    or the name of published weights. num_classes: another number of classes than the file's starts a new head
+    (one log line says so); a 2D Swin needs it. The others as in `read`.
 
     Raises WeightsError, one line with file and cause, for a file that is missing, damaged, unknown or does
     not fit.
@@ -45,38 +50,68 @@ def load(path: str | os.PathLike[str], num_classes: int | None = None) -> VideoS
     >>> model(clips).shape  # clips: (1, 3, 32, 224, 224) uint8
     torch.Size([1, 400])
     """
-    return build(read(path), num_classes=num_classes).eval()
+    found = read(path, inflation=inflation, window=window, offsets=offsets)
+    return build(found, num_classes=num_classes).eval()
 
 
-def read(path: str | os.PathLike[str]) -> Weights:
-    """Everything a weights file holds, its tensors under our names in float32. Raises WeightsError as `load`
-    does."""
-    name = os.fspath(path)
-    magic = _magic(name)
-    header: dict[str, Any] = {}
-    if magic[:2] == b"PK":
-        tensors = _read_pth(name)
-    elif len(magic) == 9 and magic[8:9] == b"{":
-        tensors, header = _read_safetensors(name)
-    else:
-        raise WeightsError(
-            f"{name}: {_describe(magic)}; expected .safetensors or a .pth written by torch.save"
-        )
+def read(
+    path: str | os.PathLike[str],
+    *,
+    inflation: Inflation = Inflation(),  # noqa: B008 (frozen)
+    window: Size3 | None = None,
+    offsets: Offsets = "stretch",
+) -> Weights:
+    """Everything a weights file holds, its tensors under our names in float32 and of a Video Swin.
+
+    path: a file, or the name of published weights (`videoswin weights list`), which are downloaded when they
+    are used for the first time. A published file gets its class names and clip, which it does not hold.
+    inflation: how a 2D Swin becomes one; refused for a 3D file unless it is the default. window: the
+    attention window wanted, for any file; None keeps that of the file (a 2D one has
+    `inflation.temporal_window` in time). offsets: how bias tables of a 3D file get another temporal
+    window (weights/temporal.py).
+
+    One log line says what was stripped, converted, inflated, resized, dropped and is new, if anything was.
+    Raises WeightsError as `load` does, ConfigError for options that do not fit the file.
+    """
+    _require_window(window)
+    name = os.fspath(zoo.resolve(path))
     try:
-        source_format = recognise(tensors)
-        ours = {key: tensor.float() for key, tensor in convert(tensors, to="videoswin").items()}
+        tensors, header = read_tensors(name)
+        weights = interpret(tensors, header, path=name, inflation=inflation, window=window, offsets=offsets)
     except WeightsError as error:
-        raise WeightsError(f"{name}: {error}") from error
-    config, labels, clip, notes = _from_header(header, path=name)
-    return Weights(
-        path=name,
-        state_dict=ours,
-        config=config or infer_config({**tensors, **ours}, path=name),
-        labels=labels,
-        clip=clip,
-        source_format=source_format,
-        notes=notes,
+        raise in_one_line(error, path=name) from error
+    weights = _with_published(weights)
+    if weights.steps:
+        log.info("%s: %s", printable(name), "; ".join(weights.steps))
+    return weights
+
+
+def _with_published(weights: Weights) -> Weights:
+    """With the labels and the clip of the published file that has this name, format and model."""
+    published = zoo.by_file(weights.path)
+    is_it = (
+        published is not None
+        and published.source == weights.source_format
+        and published.config.num_classes == weights.config.num_classes
+        and (published.config.embed_dim, published.config.depths)
+        == (weights.config.embed_dim, weights.config.depths)
     )
+    if published is None or not is_it:
+        return weights
+    step = f"labels of {published.label_set} and clip as published for {published.name}, by the file's name"
+    return replace(
+        weights,
+        labels=zoo.labels(published.label_set),
+        clip=published.clip,
+        steps=(*weights.steps, step),
+    )
+
+
+def _require_window(window: Size3 | None) -> None:
+    if window is not None and (len(window) != 3 or min(window) < 1):
+        raise ConfigError(
+            f"window is {tuple(window)!r}; allowed: three numbers of at least 1 (time, height, width)"
+        )
 
 
 def save(
@@ -130,85 +165,3 @@ def save_foreign(path: str | os.PathLike[str], model: VideoSwin, *, to: FormatNa
     file = io.BytesIO()
     torch.save(content, file)
     write_atomically(Path(path), file.getvalue())
-
-
-def _magic(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(9)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _describe(magic: bytes) -> str:
-    if not magic:
-        return "empty file"
-    if magic.lower().startswith((b"<!doctyp", b"<html")):
-        return "an HTML page, probably a failed download"
-    if magic.startswith(b"version h"):
-        return "a Git LFS pointer, not the file itself (git lfs pull fetches it)"
-    if magic[:1] == b"\x80":
-        return "a bare pickle, refused because reading it could run code (save it again with torch >= 1.6)"
-    return f"neither safetensors nor a torch zip file (it starts with {magic!r})"
-
-
-def _read_safetensors(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
-        return tensors, json.loads(metadata.get(HEADER, "{}"))
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise WeightsError(f"{path}: damaged safetensors file: {error}") from error
-
-
-def _read_pth(path: str) -> dict[str, Tensor]:
-    """A zip written by torch.save: a state dict, bare or under `state_dict` or `model`."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAX_UNPACKED_RATIO * os.path.getsize(path):
-            raise WeightsError(
-                f"{path}: unpacks to {unpacked:,} bytes from {os.path.getsize(path):,}; refused as a bomb"
-            )
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except zipfile.BadZipFile as error:
-        raise WeightsError(f"{path}: damaged or truncated torch file: {error}") from error
-    except pickle.UnpicklingError as error:
-        blocked = str(error).partition("Unsupported")[2].partition("\n")[0] or str(error).partition("\n")[0]
-        raise WeightsError(
-            f"{path}: holds more than tensors, refused because reading it could run code: {blocked}"
-        ) from error
-    except (RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise WeightsError(f"{path}: damaged torch file: {str(error).partition(chr(10))[0]}") from error
-    for key in ("state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if (
-        not isinstance(content, dict)
-        or not content
-        or not all(isinstance(t, Tensor) for t in content.values())
-    ):
-        raise WeightsError(
-            f"{path}: no state dict in it; expected names and tensors, bare or under 'state_dict'"
-        )
-    return content
-
-
-def _from_header(
-    header: dict[str, Any], *, path: str
-) -> tuple[SwinConfig | None, tuple[str, ...], ClipSpec, dict[str, str]]:
-    if not header:
-        return None, (), ClipSpec(), {}
-    if header.get("version") != HEADER_VERSION:
-        raise WeightsError(
-            f"{path}: header version {header.get('version')!r}; this videoswin reads {HEADER_VERSION}"
-        )
-    try:
-        config, clip = SwinConfig(**header["config"]), ClipSpec(**header["clip"])
-        labels = tuple(map(str, header["labels"]))
-        if labels and len(labels) != config.num_classes:
-            raise ConfigError(f"{len(labels)} labels for {config.num_classes} classes")
-        return config, labels, clip, {str(key): str(value) for key, value in header["notes"].items()}
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise WeightsError(f"{path}: damaged videoswin header: {error}") from error

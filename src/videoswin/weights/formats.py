@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,17 +20,21 @@ from videoswin.values import Size3
 
 FormatName = Literal["videoswin", "official", "mmaction2", "torchvision"]
 Names = list[tuple[str, str]]
+AnyName = TypeVar("AnyName", bound=str)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
-    """prefixes: (ours, theirs) for a model of so many stages; every key starts with exactly one. infixes:
-    parts that are named otherwise further on. buffers: endings of keys that follow from the configuration;
-    the first is the relative position index, which the format stores."""
+    """prefixes: (ours, theirs) for a model of so many stages; every key starts with one (of several the first
+    counts). infixes: parts that are named otherwise further on. buffers: endings of keys that follow from the
+    configuration; the first is the relative position index, which the format stores."""
 
     prefixes: Callable[[int], Names]
     infixes: tuple[tuple[str, str], ...] = ()
     buffers: tuple[str, ...] = (".relative_position_index", ".attn_mask")
+
+
+AnyFormat = TypeVar("AnyFormat", bound=Format)
 
 
 def _videoswin(num_stages: int) -> Names:
@@ -66,6 +70,8 @@ FORMATS: dict[FormatName, Format] = {
 }
 
 TABLE = ".attn.relative_position_bias_table"
+MAX_STAGES = 16
+"""A stage halves height and width. The names of a hostile file could ask for billions."""
 
 
 def recognise(keys: Iterable[str]) -> FormatName:
@@ -73,17 +79,28 @@ def recognise(keys: Iterable[str]) -> FormatName:
 
     Raises WeightsError with the nearest format and the first keys that do not belong to it.
     """
+    return match_names(keys, FORMATS, place=ours_of)
+
+
+def match_names(
+    keys: Iterable[str],
+    formats: Mapping[AnyName, AnyFormat],
+    *,
+    place: Callable[[str, AnyFormat, int], str | None],
+) -> AnyName:
+    """The first of `formats` in which `place` knows our name of every key. Raises WeightsError as `recognise`
+    does."""
     keys = sorted(keys)
     stages = count_stages(keys)
     strangers = {
-        name: [key for key in keys if _ours(key, known, stages) is None] for name, known in FORMATS.items()
+        name: [key for key in keys if place(key, known, stages) is None] for name, known in formats.items()
     }
     nearest = min(strangers, key=lambda name: len(strangers[name]))
     if keys and not strangers[nearest]:
         return nearest
     shown = ", ".join(strangers[nearest][:3]) or "no tensors at all"
     raise WeightsError(
-        f"no known weights format (known: {', '.join(FORMATS)}); nearest is {nearest}, where "
+        f"no known weights format (known: {', '.join(formats)}); nearest is {nearest}, where "
         f"{len(strangers[nearest])} of {len(keys)} names have no place: {shown}"
     )
 
@@ -97,7 +114,7 @@ def convert(state_dict: Mapping[str, Tensor], *, to: FormatName) -> dict[str, Te
     stages = count_stages(state_dict)
     source, target = FORMATS[recognise(state_dict)], FORMATS[to]
     converted = {
-        _theirs(str(_ours(key, source, stages)), target, stages): tensor
+        theirs_of(str(ours_of(key, source, stages)), target, stages): tensor
         for key, tensor in state_dict.items()
         if not any(key.endswith(buffer) for buffer in source.buffers)
     }
@@ -136,12 +153,17 @@ def infer_window(state_dict: Mapping[str, Tensor]) -> Size3:
 
 def count_stages(keys: Iterable[str]) -> int:
     """Number of stages, from the numbers in the names of any format."""
-    found = [re.match(r"(?:backbone\.)?(layers|features)\.(\d+)\.", key) for key in keys]
+    found = [
+        re.match(r"(?:backbone\.|(?:swin\.)?encoder\.)?(layers|features)\.(\d{1,9})\.", key) for key in keys
+    ]
     numbers = [int(match[2]) if match[1] == "layers" else int(match[2]) // 2 for match in found if match]
-    return max(numbers, default=-1) + 1
+    stages = max(numbers, default=-1) + 1
+    if stages > MAX_STAGES:
+        raise WeightsError(f"names of {stages} stages; expected at most {MAX_STAGES}")
+    return stages
 
 
-def _ours(key: str, source: Format, num_stages: int) -> str | None:
+def ours_of(key: str, source: Format, num_stages: int) -> str | None:
     """Our name of a foreign key; None if it has no place in that format."""
     for ours, theirs in source.prefixes(num_stages):
         if key.startswith(theirs):
@@ -154,7 +176,8 @@ def _ours(key: str, source: Format, num_stages: int) -> str | None:
     return key
 
 
-def _theirs(key: str, target: Format, num_stages: int) -> str:
+def theirs_of(key: str, target: Format, num_stages: int) -> str:
+    """The name that our key has in a format."""
     ours, theirs = next(pair for pair in target.prefixes(num_stages) if key.startswith(pair[0]))
     key = theirs + key.removeprefix(ours)
     for inside, outside in target.infixes:

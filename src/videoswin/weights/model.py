@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from videoswin.errors import ConfigError, WeightsError
+from videoswin.errors import ConfigError, WeightsError, printable
 from videoswin.model import SwinConfig, VideoSwin
-from videoswin.values import ClipSpec
+from videoswin.values import ClipSpec, Size3
+from videoswin.weights.flat import FlatName
 from videoswin.weights.formats import TABLE, FormatName, count_stages, infer_window
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ class Weights:
 
     state_dict: our names, float32. labels: class names in the order of the head, empty if the file has none.
     clip: what the model was trained to see. source_format: how the file named its tensors. notes: where the
-    weights
-    come from, as written by whoever saved them.
+    weights come from, as written by whoever saved them. has_head: False if the tensors lack the classifier,
+    as those of a 2D Swin do; config.num_classes then means nothing. steps: what reading changed, a line each.
     """
 
     path: str
@@ -33,8 +34,10 @@ class Weights:
     config: SwinConfig
     labels: tuple[str, ...] = ()
     clip: ClipSpec = ClipSpec()
-    source_format: FormatName = "videoswin"
+    source_format: FormatName | FlatName = "videoswin"
     notes: dict[str, str] = field(default_factory=dict)
+    has_head: bool = True
+    steps: tuple[str, ...] = ()
 
 
 def build(
@@ -46,12 +49,18 @@ def build(
     checkpoint_blocks: bool = False,
     attention_backend: str | None = None,
 ) -> VideoSwin:
-    """A model with these weights. With another `num_classes` the head starts anew, which one log line says.
+    """A model with these weights. With another `num_classes`, or without a head in the weights, the head
+    starts anew, which one log line says.
 
-    Raises WeightsError listing every tensor that is missing, left over, of another shape or not finite.
+    Raises WeightsError listing every tensor that is missing, left over, of another shape or not finite; also
+    for weights without a head if `num_classes` is not given.
     """
     state_dict = weights.state_dict
-    check(state_dict, weights.config, path=weights.path)
+    if not weights.has_head and num_classes is None:
+        raise WeightsError(
+            f"{weights.path}: a 2D Swin has no classifier of videos; give num_classes for a new head"
+        )
+    check(state_dict, weights.config, path=weights.path, has_head=weights.has_head)
     config = weights.config if num_classes is None else replace(weights.config, num_classes=num_classes)
     with torch.device("meta"):
         model = VideoSwin(
@@ -61,19 +70,8 @@ def build(
             checkpoint_blocks=checkpoint_blocks,
             attention_backend=attention_backend,
         )
-    if config.num_classes != weights.config.num_classes:
-        log.info(
-            "new head: %s has %d classes, %d wanted",
-            weights.path,
-            weights.config.num_classes,
-            config.num_classes,
-        )
-        width = model.head.in_features
-        head = {
-            "head.weight": torch.empty(config.num_classes, width).normal_(std=0.01),
-            "head.bias": torch.zeros(config.num_classes),
-        }
-        state_dict = state_dict | head
+    if config.num_classes != weights.config.num_classes or not weights.has_head:
+        state_dict = state_dict | _new_head(weights, config.num_classes, model.head.in_features)
     # Copies: training must never write into the tensors of a `Weights`, which may be mapped from a file.
     model.load_state_dict(
         {name: tensor.clone() for name, tensor in state_dict.items()}, strict=True, assign=True
@@ -81,29 +79,54 @@ def build(
     return model
 
 
-def infer_config(state_dict: Mapping[str, Tensor], *, path: str) -> SwinConfig:
-    """The configuration that tensors under our names imply. Raises WeightsError if they imply none."""
+def _new_head(weights: Weights, num_classes: int, width: int) -> dict[str, Tensor]:
+    had = f"{weights.config.num_classes} classes" if weights.has_head else "none for videos"
+    log.info("new head: %s has %s, %d wanted", weights.path, had, num_classes)
+    return {
+        "head.weight": torch.empty(num_classes, width).normal_(std=0.01),
+        "head.bias": torch.zeros(num_classes),
+    }
+
+
+def infer_config(
+    state_dict: Mapping[str, Tensor], *, path: str, window: Size3 | None = None, has_head: bool = True
+) -> SwinConfig:
+    """The configuration that tensors under our names imply. window: if it is known already. Without a head
+    num_classes is the default.
+
+    Raises WeightsError if they imply none.
+    """
     try:
         depths = _depths(state_dict)
-        _, in_channels, *patch = state_dict["patch_embed.proj.weight"].shape
+        _, in_channels, *patch = _shaped(state_dict, "patch_embed.proj.weight", 5)
         return SwinConfig(
             embed_dim=len(state_dict["patch_embed.proj.weight"]),
             depths=depths,
-            num_heads=tuple(state_dict[f"layers.{i}.blocks.0{TABLE}"].shape[1] for i in range(len(depths))),
-            window=infer_window(state_dict),
+            num_heads=tuple(
+                _shaped(state_dict, f"layers.{i}.blocks.0{TABLE}", 2)[1] for i in range(len(depths))
+            ),
+            window=window or infer_window(state_dict),
             patch=(patch[0], patch[1], patch[2]),
             patch_norm="patch_embed.norm.weight" in state_dict,
-            num_classes=len(state_dict["head.weight"]),
+            num_classes=_shaped(state_dict, "head.weight", 2)[0] if has_head else SwinConfig.num_classes,
             in_channels=in_channels,
             mlp_ratio=len(state_dict["layers.0.blocks.0.mlp.fc1.bias"])
             / len(state_dict["patch_embed.proj.weight"]),
         )
     except KeyError as error:
         raise WeightsError(f"{path}: not a complete Video Swin: tensor {error} is missing") from error
-    except (ConfigError, IndexError, ValueError) as error:
+    except (ConfigError, TypeError) as error:
         raise WeightsError(
             f"{path}: tensors of a Video Swin whose shapes do not fit each other: {error}"
         ) from error
+
+
+def _shaped(state_dict: Mapping[str, Tensor], name: str, dimensions: int) -> torch.Size:
+    """The shape of a tensor that the configuration is read from. Raises KeyError, ConfigError."""
+    shape = state_dict[name].shape
+    if len(shape) != dimensions or 0 in shape:
+        raise ConfigError(f"{name} is {tuple(shape)}; expected {dimensions} sizes of at least 1")
+    return shape
 
 
 def _depths(state_dict: Mapping[str, Tensor]) -> tuple[int, ...]:
@@ -113,25 +136,51 @@ def _depths(state_dict: Mapping[str, Tensor]) -> tuple[int, ...]:
     return tuple(stages.count(stage) for stage in range(count_stages(state_dict)))
 
 
-def check(state_dict: Mapping[str, Tensor], config: SwinConfig, *, path: str) -> None:
+def check(state_dict: Mapping[str, Tensor], config: SwinConfig, *, path: str, has_head: bool = True) -> None:
     """Raise WeightsError unless names and shapes are exactly those of `config` and every value is finite."""
-    with torch.device("meta"):
-        expected = VideoSwin(config).state_dict()
+    try:
+        problems = find_problems(state_dict, config, has_head=has_head)
+    except WeightsError as error:
+        raise WeightsError(f"{printable(path)}: {error}") from error
+    lines = [f"{len(names)} {what}: {_some(names)}" for what, names in problems.items() if names]
+    if lines:
+        raise WeightsError(f"{printable(path)}: tensors do not fit the model; " + "; ".join(lines))
+
+
+def find_problems(
+    state_dict: Mapping[str, Tensor], config: SwinConfig, *, has_head: bool
+) -> dict[str, list[str]]:
+    """Tensors that are missing, left over, of another shape or not finite. Raises WeightsError for a
+    configuration that is no match for the tensors at all."""
+    expected = _expected(config, num_tensors=len(state_dict))
+    if not has_head:
+        expected = {name: tensor for name, tensor in expected.items() if not name.startswith("head.")}
     shapes = [
         f"{name} is {tuple(state_dict[name].shape)} instead of {tuple(tensor.shape)}"
         for name, tensor in expected.items()
         if name in state_dict and state_dict[name].shape != tensor.shape
     ]
-    problems = {
+    return {
         "missing": sorted(expected.keys() - state_dict.keys()),
         "left over": sorted(state_dict.keys() - expected.keys()),
         "of another shape": shapes,
         "not finite": [name for name, tensor in state_dict.items() if not bool(tensor.isfinite().all())],
     }
-    lines = [f"{len(names)} {what}: {_some(names)}" for what, names in problems.items() if names]
-    if lines:
-        raise WeightsError(f"{path}: tensors do not fit the model; " + "; ".join(lines))
+
+
+def _expected(config: SwinConfig, *, num_tensors: int) -> dict[str, Tensor]:
+    """The tensors of a model, without memory. A header can claim any size, so it is held against the number
+    of tensors first."""
+    if sum(config.depths) > num_tensors:
+        raise WeightsError(f"{sum(config.depths)} blocks in the header, {num_tensors} tensors in the file")
+    try:
+        with torch.device("meta"):
+            return dict(VideoSwin(config).state_dict())
+    except (RuntimeError, OverflowError, TypeError, ValueError) as error:
+        raise WeightsError(f"no model can be made of the header: {str(error).splitlines()[0]}") from error
 
 
 def _some(names: list[str], shown: int = 6) -> str:
-    return ", ".join(names[:shown]) + (f", ... ({len(names) - shown} more)" if len(names) > shown else "")
+    return ", ".join(printable(name)[:120] for name in names[:shown]) + (
+        f", ... ({len(names) - shown} more)" if len(names) > shown else ""
+    )
