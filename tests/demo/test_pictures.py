@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+from matplotlib.image import imread
+
+from videoswin.demo.pictures import film_strip, png_uri, strip_uri, video_uri
+
+
+def test_film_strip_puts_frames_side_by_side_between_borders() -> None:
+    frames = np.stack([np.full((20, 30, 3), value, dtype=np.uint8) for value in (50, 100, 150)])
+    strip = film_strip(frames)
+    assert strip.shape == (20 + 24, 3 * (30 + 4), 3)
+    assert [int(strip[22, column, 0]) for column in (0, 2, 31, 32, 36, 70)] == [24, 50, 50, 24, 100, 150]
+    assert set(np.unique(strip[:12])) == set(np.unique(strip[-12:])) == {24, 200}
+    np.testing.assert_array_equal(frames[0], 50)
+
+
+def test_strip_uri_is_a_picture_of_eight_frames(videos: Path) -> None:
+    kind, text = strip_uri(videos / "test" / "zoom_in" / "000.mp4").split(",")
+    assert kind == "data:image/jpeg;base64"
+    assert imread(io.BytesIO(base64.b64decode(text)), format="jpeg").shape == (96 + 24, 8 * (128 + 4), 3)
+
+
+def test_uris_hold_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"\x00\xff content")
+    text = base64.b64encode(b"\x00\xff content").decode()
+    assert png_uri(file) == f"data:image/png;base64,{text}"
+    assert video_uri(file) == f"data:video/mp4;base64,{text}"
