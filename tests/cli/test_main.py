@@ -16,7 +16,11 @@ def test_help_lists_every_verb(capsys):
     assert all(verb in shown for verb in VERBS)
 
 
-@pytest.mark.parametrize("verb", [*(verb for verb in VERBS if verb != "data"), "data check"])
+HAVE_PARTS = {"data": "check", "weights": "list"}
+"""Verbs of verbs: the part that is asked for its help."""
+
+
+@pytest.mark.parametrize("verb", [f"{verb} {HAVE_PARTS.get(verb, '')}".strip() for verb in VERBS])
 def test_every_verb_explains_itself(verb, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([*verb.split(), "--help"])

@@ -38,7 +38,6 @@ class PatchEmbedding(nn.Module):
     def __init__(self, in_channels: int, width: int, patch: Size3, *, norm: bool) -> None:
         super().__init__()
         self.patch = patch
-        # A convolution whose stride is its kernel; kept as one for its weight's shape and initial values.
         self.proj = nn.Conv3d(in_channels, width, kernel_size=patch, stride=patch)
         if norm:
             self.norm: nn.Module = nn.LayerNorm(width)
@@ -49,14 +48,7 @@ class PatchEmbedding(nn.Module):
         missing = [-size % patch for size, patch in zip(clips.shape[2:], self.patch, strict=True)]
         if any(missing):
             clips = F.pad(clips, (0, missing[2], 0, missing[1], 0, missing[0]))
-        patches = (
-            clips.unflatten(4, (-1, self.patch.w))
-            .unflatten(3, (-1, self.patch.h))
-            .unflatten(2, (-1, self.patch.t))
-        )
-        patches = patches.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4)  # (B, t, h, w, 3*patch)
-        # As a matrix product this is several times faster on CPU than the convolution, and the same sum.
-        tokens = F.linear(patches.to(self.proj.weight.dtype), self.proj.weight.flatten(1), self.proj.bias)
+        tokens = self.proj(clips.to(self.proj.weight.dtype)).permute(0, 2, 3, 4, 1)
         return cast(Tensor, self.norm(tokens))  # (B, t, h, w, C)
 
 
