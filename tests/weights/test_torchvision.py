@@ -1,5 +1,8 @@
-"""A file with torchvision's names gives torchvision's logits. torchvision is imported from the folder named by
-VIDEOSWIN_TORCHVISION (pip install --no-deps --target FOLDER torchvision==0.28.0); without it the test skips."""
+"""A file with torchvision's names gives torchvision's logits.
+
+torchvision is imported from the folder named by VIDEOSWIN_TORCHVISION (pip install --no-deps --target FOLDER
+torchvision==0.28.0); without it the test skips.
+"""
 
 from __future__ import annotations
 
