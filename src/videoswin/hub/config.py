@@ -27,6 +27,9 @@ class VideoSwinConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
     patch_norm: bool = SWIN_T.patch_norm
     in_channels: int = SWIN_T.in_channels
     mlp_ratio: float = SWIN_T.mlp_ratio
+    design: str = SWIN_T.design
+    shift: str = SWIN_T.shift
+    temporal_bias: bool = SWIN_T.temporal_bias
     legacy_bias_index: bool = SWIN_T.legacy_bias_index
     num_frames: int = ClipSpec().num_frames
     stride: int = ClipSpec().stride

@@ -23,7 +23,7 @@ from videoswin import weights
 from videoswin.hub.config import VideoSwinConfig
 from videoswin.hub.processor import VideoSwinVideoProcessor
 from videoswin.model import VideoSwin
-from videoswin.model.blocks import WindowAttention
+from videoswin.model.blocks import GatedAttention, WindowAttention
 from videoswin.predict import mean_probabilities
 from videoswin.weights import Weights
 
@@ -97,7 +97,10 @@ class VideoSwinForVideoClassification(PreTrainedModel):  # type: ignore[no-untyp
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, WindowAttention):
-            nn.init.trunc_normal_(module.relative_position_bias_table, std=0.02)
+            if module.relative_position_bias_table is not None:
+                nn.init.trunc_normal_(module.relative_position_bias_table, std=0.02)
+        elif isinstance(module, GatedAttention):
+            nn.init.zeros_(module.gate)
         elif isinstance(module, nn.LayerNorm | nn.Conv3d):
             module.reset_parameters()
 

@@ -5,12 +5,14 @@ Nothing here partitions, rolls, pads to windows or masks: `ops.window_attention`
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from videoswin.model.designs import Attention
 from videoswin.ops import window_attention
 from videoswin.values import Size3
 
@@ -74,26 +76,28 @@ class PatchMerging(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """Multi-head self-attention in 3D windows with a relative position bias (Sec. 3.2-3.3, eq. 4)."""
+    """Multi-head self-attention in windows, with a relative position bias where the design has one
+    (Sec. 3.2-3.3, eq. 4)."""
 
     def __init__(
         self,
         width: int,
         num_heads: int,
-        window: Size3,
-        shift: Size3,
+        attention: Attention,
         *,
         legacy_bias_index: bool,
         backend: str,
     ) -> None:
         super().__init__()
-        self.num_heads, self.window, self.shift = num_heads, window, shift
+        self.num_heads, self.window, self.shift = num_heads, attention.window, attention.shift
         self.legacy_bias_index, self.backend = legacy_bias_index, backend
-        rows = (2 * window.t - 1) * (2 * window.h - 1) * (2 * window.w - 1)
-        self.relative_position_bias_table = nn.Parameter(torch.empty(rows, num_heads))
+        self.relative_position_bias_table: nn.Parameter | None = None
+        if attention.has_bias:
+            rows = math.prod(2 * size - 1 for size in attention.window)
+            self.relative_position_bias_table = nn.Parameter(torch.empty(rows, num_heads))
+            nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
-        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (B, t, h, w, 3, heads, d)
@@ -139,20 +143,46 @@ class DropPath(nn.Module):
         return f"rate={self.rate:.3f}"
 
 
+class GatedAttention(nn.Module):
+    """The temporal half of factorized attention: attention of normalised tokens, times a gate that starts at
+    0, so that a new model computes what the spatial-only one does (Sec. 4.3).
+
+    One number a block: whether the paper's weight is a scalar or a channel's is not known (docs/parity.md).
+    """
+
+    def __init__(self, attention: WindowAttention, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attn = attention
+        self.gate = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.gate * self.attn(self.norm(x)))
+
+
 class SwinBlock(nn.Module):
-    """Attention, then MLP, each as a residual branch behind a LayerNorm (fig. 2)."""
+    """Attention, then MLP, each as a residual branch behind a LayerNorm (fig. 2); between them, in the
+    factorized design, the gated temporal attention."""
 
     def __init__(
-        self, attention: WindowAttention, width: int, mlp_ratio: float, drop_path_rate: float
+        self,
+        attention: WindowAttention,
+        width: int,
+        mlp_ratio: float,
+        drop_path_rate: float,
+        temporal: GatedAttention | None = None,
     ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
         self.attn = attention
+        self.temporal = temporal
         self.norm2 = nn.LayerNorm(width)
         self.mlp = Mlp(width, int(width * mlp_ratio))
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path(self.attn(self.norm1(x)))
+        if self.temporal is not None:
+            x = x + self.drop_path(self.temporal(x))
         x = x + self.drop_path(self.mlp(self.norm2(x)))
         return x  # (B, t, h, w, C)

@@ -4,10 +4,13 @@ nothing."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from videoswin.errors import ConfigError
 from videoswin.values import Size3
+
+Design = Literal["joint", "split", "factorized"]
+Shift = Literal["3d", "spatial", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,8 @@ class SwinConfig:
     num_heads: tuple[int, ...] = (3, 6, 12, 24)
     """Attention heads of each stage; the paper's heads are 32 channels wide."""
     window: tuple[int, int, int] = (8, 7, 7)
-    """Attention window P x M x M in tokens (time, height, width)."""
+    """Attention window P x M x M in tokens (time, height, width). Designs that part space from time use
+    1 x M x M and P x 1 x 1. 1 x M x M in the joint design is a spatial-only model."""
     patch: tuple[int, int, int] = (2, 4, 4)
     """Frames and pixels that become one token."""
     patch_norm: bool = True
@@ -33,12 +37,22 @@ class SwinConfig:
     """Channels of the input; 3 for RGB."""
     mlp_ratio: float = 4.0
     """Hidden width of the MLP over its input width."""
+    design: Design = "joint"
+    """Where time is attended to (Sec. 4.3, Table 4). `joint`: space and time in one window. `split`: space
+    only, then two temporal layers on top. `factorized`: after the spatial attention of each block a temporal
+    one, times a gate that starts at 0."""
+    shift: Shift = "3d"
+    """How windows shift in every second block (Table 6): in time and space, in space only, or not."""
+    temporal_bias: bool = False
+    """A relative position bias in the temporal attention of `split` and `factorized`. Without it they can't
+    tell the order of tokens in time inside a window; the paper's sizes leave open whether it had one, its
+    rounded counts say it did not (docs/parity.md). `joint` always has its bias."""
     legacy_bias_index: bool = False
     """Number the tokens of a window clamped in height or width as the official code does. Right only for
     weights that were trained or evaluated that way at small resolution (docs/parity.md)."""
 
     def __post_init__(self) -> None:
-        problems = [*_sizes(self), *_stages(self)]
+        problems = [*_sizes(self), *_stages(self), *_choices(self)]
         if problems:
             raise ConfigError("model: " + "; ".join(problems))
         object.__setattr__(self, "window", Size3(*self.window))
@@ -53,10 +67,6 @@ class SwinConfig:
     def width(self, stage: int) -> int:
         """Channels of a stage, 0 the first."""
         return self.embed_dim << stage
-
-    def shift(self, block: int) -> Size3:
-        """Shift of a block inside its stage: none for even blocks, half a window for odd ones (Sec. 3.3)."""
-        return Size3(*(size // 2 for size in self.window)) if block % 2 else Size3(0, 0, 0)
 
 
 def _sizes(config: SwinConfig) -> list[str]:
@@ -92,6 +102,14 @@ def _stages(config: SwinConfig) -> list[str]:
         f"stage {stage} has {width} channels for {heads} heads, allowed: a multiple"
         for stage, heads in enumerate(config.num_heads)
         if isinstance(heads, int) and heads >= 1 and (width := config.embed_dim * 2**stage) % heads
+    ]
+
+
+def _choices(config: SwinConfig) -> list[str]:
+    return [
+        f"{name} is {getattr(config, name)!r}, allowed: {', '.join(allowed)}"
+        for name, allowed in (("design", get_args(Design)), ("shift", get_args(Shift)))
+        if getattr(config, name) not in allowed
     ]
 
 

@@ -12,8 +12,16 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from videoswin.errors import ConfigError
-from videoswin.model.blocks import PatchEmbedding, PatchMerging, SwinBlock, WindowAttention, normalise
+from videoswin.model.blocks import (
+    GatedAttention,
+    PatchEmbedding,
+    PatchMerging,
+    SwinBlock,
+    WindowAttention,
+    normalise,
+)
 from videoswin.model.config import SwinConfig
+from videoswin.model.designs import Attention, block_attention, gated_attention, top_attentions
 from videoswin.ops import select_backend
 from videoswin.values import Size3
 
@@ -72,15 +80,24 @@ class VideoSwin(nn.Module):
             config.in_channels, config.embed_dim, Size3(*config.patch), norm=config.patch_norm
         )
         backend = select_backend(attention_backend)
-        rates = _drop_path_rates(drop_path_rate, config.depths)
+        top = top_attentions(config)
+        *rates, top_rates = _drop_path_rates(drop_path_rate, (*config.depths, len(top)))
+        last = config.num_stages - 1
         self.layers = nn.ModuleList(
             Stage(
                 [_block(config, stage, block, rate, backend) for block, rate in enumerate(rates[stage])],
-                PatchMerging(config.width(stage)) if stage + 1 < config.num_stages else None,
+                PatchMerging(config.width(stage)) if stage < last else None,
                 checkpoint_blocks=checkpoint_blocks,
             )
             for stage in range(config.num_stages)
         )
+        self.temporal: Stage | None = None
+        if top:
+            blocks = [
+                _layer(config, last, attention, rate, backend)
+                for attention, rate in zip(top, top_rates, strict=True)
+            ]
+            self.temporal = Stage(blocks, None, checkpoint_blocks=checkpoint_blocks)
         self.norm = nn.LayerNorm(config.width(config.num_stages - 1))
         self.dropout = nn.Dropout(head_dropout)
         self.head = nn.Linear(config.width(config.num_stages - 1), config.num_classes)
@@ -113,20 +130,45 @@ class VideoSwin(nn.Module):
             features.append(x)
             if stage.downsample is not None:
                 x = stage.downsample(x)
+        if self.temporal is not None:
+            features[-1] = self.temporal(features[-1])
         features[-1] = self.norm(features[-1])
         return features
 
 
 def _block(config: SwinConfig, stage: int, block: int, drop_path_rate: float, backend: str) -> SwinBlock:
-    attention = WindowAttention(
+    gated = gated_attention(config, block)
+    temporal = None
+    if gated is not None:
+        temporal = GatedAttention(_attention(config, stage, gated, backend), config.width(stage))
+    return _layer(config, stage, block_attention(config, block), drop_path_rate, backend, temporal)
+
+
+def _layer(
+    config: SwinConfig,
+    stage: int,
+    attention: Attention,
+    drop_path_rate: float,
+    backend: str,
+    temporal: GatedAttention | None = None,
+) -> SwinBlock:
+    return SwinBlock(
+        _attention(config, stage, attention, backend),
+        config.width(stage),
+        config.mlp_ratio,
+        drop_path_rate,
+        temporal,
+    )
+
+
+def _attention(config: SwinConfig, stage: int, attention: Attention, backend: str) -> WindowAttention:
+    return WindowAttention(
         config.width(stage),
         config.num_heads[stage],
-        Size3(*config.window),
-        config.shift(block),
+        attention,
         legacy_bias_index=config.legacy_bias_index,
         backend=backend,
     )
-    return SwinBlock(attention, config.width(stage), config.mlp_ratio, drop_path_rate)
 
 
 def _drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[list[float]]:

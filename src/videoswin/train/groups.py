@@ -82,4 +82,7 @@ def kind_of(name: str) -> Kind:
         return "tables"
     if parts[0] == "head":
         return "head"
-    return "norms" if any(part.startswith("norm") for part in parts) else "backbone"
+    # A gate is one number with a start of its own, as a norm's weight is: decay would pull time out again.
+    if parts[-1] == "gate" or any(part.startswith("norm") for part in parts):
+        return "norms"
+    return "backbone"
