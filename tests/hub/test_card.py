@@ -68,6 +68,7 @@ def test_front_matter_and_table_with_an_evaluation(card: Any, tmp_path: Path) ->
 def test_body_states_model_protocol_and_use(card: Any) -> None:
     text = card()
     assert "| size | swin\\_t |" in text
+    assert "| design, shift of windows | joint, 3d |" in text
     assert "| multiply-adds a clip | 87.8 G |" in text  # the paper rounds to 88
     assert "32 frames of 224x224 pixels, frames 2 apart" in text
     assert "in 4x3 views" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,30 @@ def test_auto_model_gives_our_logits_exactly(auto_model: Any, model: VideoSwin) 
         views = CLIPS[:, None].expand(-1, 5, -1, -1, -1, -1)
         shares = auto_model(views).logits.softmax(-1)
         torch.testing.assert_close(shares, model(CLIPS).softmax(-1), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("temporal_bias", [False, True])
+@pytest.mark.parametrize("design", ["split", "factorized"])
+def test_designs_make_the_round_trip(
+    hub: Any, model: VideoSwin, tmp_path: Path, design: Any, temporal_bias: bool
+) -> None:
+    """Folder, transformers, its folder, ours again. Gates are not 0, so that their attention counts."""
+    from transformers import AutoModelForVideoClassification
+
+    torch.manual_seed(0)
+    config = replace(model.config, design=design, shift="spatial", temporal_bias=temporal_bias)
+    ours = VideoSwin(config).eval()
+    for name, parameter in ours.named_parameters():
+        if name.endswith("gate"):
+            torch.nn.init.ones_(parameter)
+    hub.save_pretrained(ours, tmp_path / "ours", labels=LABELS, clip=CLIP)
+    theirs = AutoModelForVideoClassification.from_pretrained(tmp_path / "ours")
+    theirs.save_pretrained(tmp_path / "theirs")
+    again = hub.from_pretrained(tmp_path / "theirs")
+    assert theirs.config.swin() == again.config == config
+    with torch.no_grad():
+        assert torch.equal(theirs(CLIPS).logits, ours(CLIPS))
+        assert torch.equal(again(CLIPS), ours(CLIPS))
 
 
 def test_auto_config_holds_everything(hub: Any, folder: Path, model: VideoSwin) -> None:

@@ -156,7 +156,7 @@ def test_pickles_that_are_refused(program, message):
 
 @pytest.mark.parametrize("program", [b"\x80\x02)q\x00h\x00h\x00\x87.", b"\x80\x02(K\x01K\x02t."])
 def test_harmless_pickles_pass(program):
-    require_harmless(program)
+    assert require_harmless(program) is None
 
 
 @pytest.mark.parametrize("program", [b"", b"\x80\x02t.", b"\x80\x02h\x00.", b"\x80\x02X\x09\x00\x00\x00a"])

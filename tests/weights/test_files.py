@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,28 @@ def test_foreign_file_gives_the_same_logits_and_its_configuration(model, tmp_pat
     assert found.source_format == to
     assert found.config == MICRO
     assert torch.equal(videoswin.load(tmp_path / "micro.pth")(CLIPS), model(CLIPS))
+
+
+@pytest.mark.parametrize("to", ["official", "mmaction2", "torchvision"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"design": "factorized"}, "a factorized model has no names in"),
+        ({"design": "split"}, "a split model has no names in"),
+        ({"shift": "spatial"}, "a model whose windows shift 'spatial' can't be written for"),
+        ({"shift": "none", "window": (1, 3, 3)}, "a model whose windows shift 'none' can't be written for"),
+    ],
+)
+def test_what_another_library_computes_differently_is_not_written(tmp_path, to, change, message):
+    with pytest.raises(WeightsError, match=f"{message} {to}"):
+        weights.save_foreign(tmp_path / "a.pth", VideoSwin(replace(MICRO, **change)), to=to)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_window_of_one_frame_has_no_shift_in_time_anywhere(tmp_path):
+    model = VideoSwin(replace(MICRO, window=(1, 3, 3), shift="spatial")).eval()
+    weights.save_foreign(tmp_path / "a.pth", model, to="official")
+    assert torch.equal(videoswin.load(tmp_path / "a.pth")(CLIPS), model(CLIPS))
 
 
 def test_equal_weights_give_equal_bytes(model, ours, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from videoswin.errors import WeightsError
 from videoswin.model import SwinConfig, VideoSwin
 from videoswin.values import Size3
 from videoswin.weights import FORMATS, convert, recognise
-from videoswin.weights.formats import infer_window
+from videoswin.weights.formats import infer_design, infer_window
 
 MICRO = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window=(2, 3, 3), num_classes=3)
 
@@ -102,6 +103,31 @@ def test_official_index_buffer_is_the_official_formula():
 def test_unknown_formats_are_named(keys, message):
     with pytest.raises(WeightsError, match=message):
         recognise(keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "design"),
+    [
+        ([], "joint"),
+        (["layers.0.blocks.0.attn.qkv.bias", "norm.weight"], "joint"),
+        (["layers.0.blocks.0.attn.qkv.bias", "temporal.blocks.0.norm1.bias"], "split"),
+        (["layers.0.blocks.0.temporal.gate"], "factorized"),
+    ],
+)
+def test_the_design_is_in_the_names(keys, design):
+    assert infer_design(keys) == design
+
+
+@pytest.mark.parametrize("to", list(FORMATS))
+@pytest.mark.parametrize("design", ["split", "factorized"])
+def test_designs_have_our_names_only(design, to):
+    state = VideoSwin(replace(MICRO, design=design)).state_dict()
+    assert recognise(state) == "videoswin"
+    if to == "videoswin":
+        assert convert(state, to=to).keys() == state.keys()
+        return
+    with pytest.raises(WeightsError, match=f"a {design} model has no names in {to}, which knows the joint"):
+        convert(state, to=to)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ def test_our_file(tmp_path):
         ({"num_classes": 7}, "swin_t"),
         ({"window": (16, 7, 7)}, "swin_t with window 16x7x7"),
         ({"depths": (2, 2, 2, 2)}, ""),
+        ({"design": "split", "temporal_bias": True}, "swin_t"),
+        ({"design": "factorized", "temporal_bias": True, "window": (16, 7, 7)}, "swin_t with window 16x7x7"),
     ],
 )
 def test_published_sizes_are_named(tmp_path, change, name):
@@ -60,6 +62,7 @@ def test_published_sizes_are_named(tmp_path, change, name):
     state = {key: torch.empty(tensor.shape, dtype=torch.float16).fill_(1) for key, tensor in shapes.items()}
     found = inspect(state, tmp_path)
     assert found.variant == name
+    assert found.config == replace(SWIN_T, **change)
     assert found.dtypes == {"float16": len(state)}
     assert found.steps == (f"{len(state)} tensors from float16 to float32",)
 
@@ -71,6 +74,14 @@ def test_a_2d_file(tmp_path):
     assert not found.has_head
     assert found.is_sound
     assert "the head is new" in found.steps
+
+
+def test_a_design_without_its_temporal_window_is_refused_and_the_rest_is_said(tmp_path):
+    found = inspect(VideoSwin(replace(MICRO, design="factorized")).state_dict(), tmp_path)
+    assert found.problems["refused"][0].startswith("a factorized model without bias tables in time, ")
+    assert (found.config, found.tensors) == (None, 51)
+    assert "layers.0.blocks.0.temporal.gate" in found.zero
+    assert not found.is_sound
 
 
 def test_odd_tensors_are_listed_under_their_cause(state, tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,19 @@ def test_any_patch_and_window_in_time(state, picture, tmp_path, temporal_patch, 
     inflation = Inflation(temporal_patch=temporal_patch, temporal_window=temporal_window)
     video = video_features(tmp_path / "2d.pth", IMAGE[:1], frames, inflation=inflation)
     assert video.shape[1] == frames // temporal_patch
+    assert largest_difference(video, picture[:1]) < 1e-5
+
+
+@pytest.mark.parametrize("frames", [2, 6, 32])
+def test_factorized_starts_as_the_picture_in_every_frame(state, picture, tmp_path, frames):
+    """Whatever the bias between frames: there is none yet, the gate is 0. Nor is time ever padded."""
+    torch.save({"model": state}, tmp_path / "2d.pth")
+    found = weights.read(tmp_path / "2d.pth", inflation=Inflation(bias="center"), window=Size3(4, 7, 7))
+    found = weights.redesign(found, replace(found.config, design="factorized"))
+    model = weights.build(found, num_classes=2).eval()
+    with torch.no_grad():
+        video = model.features(IMAGE[:1, :, None].expand(-1, -1, frames, -1, -1))[-1]
+    assert video.shape[1] == frames // 2
     assert largest_difference(video, picture[:1]) < 1e-5
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -9,9 +11,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from videoswin.errors import WeightsError
+from videoswin.model import SWIN_T
 from videoswin.values import Size3
 from videoswin.weights.inflate import BIASES
-from videoswin.weights.temporal import OFFSETS, as_grid, change_window, resize_space, resize_time
+from videoswin.weights.temporal import (
+    OFFSETS,
+    as_grid,
+    resize_space,
+    resize_tables,
+    resize_time,
+    square_side,
+    table_window,
+)
 
 TABLE = "layers.0.blocks.0.attn.relative_position_bias_table"
 
@@ -77,7 +88,8 @@ def test_space_is_resized_as_the_official_code_does():
 @pytest.mark.parametrize(("new", "rows"), [((16, 7, 7), 5239), ((8, 12, 12), 7935), ((4, 7, 9), 7 * 13 * 17)])
 def test_tables_alone_change(new, rows):
     state = {TABLE: torch.randn(2535, 3), "norm.weight": torch.ones(8)}
-    changed = change_window(state, Size3(8, 7, 7), Size3(*new))
+    changed, number = resize_tables(state, SWIN_T, replace(SWIN_T, window=new))
+    assert number == 1
     assert changed[TABLE].shape == (rows, 3)
     assert changed["norm.weight"] is state["norm.weight"]
     assert state[TABLE].shape == (2535, 3)
@@ -89,3 +101,40 @@ def test_a_table_of_another_window_is_named(shape):
         WeightsError, match=r"relative_position_bias_table is .*; expected 2535 rows .* 8x7x7"
     ):
         as_grid(torch.zeros(shape), Size3(8, 7, 7), name=TABLE)
+
+
+GATED_TABLE = "layers.0.blocks.0.temporal.attn.relative_position_bias_table"
+TOP_TABLE = "temporal.blocks.1.attn.relative_position_bias_table"
+
+
+@pytest.mark.parametrize(
+    ("design", "name", "window"),
+    [
+        ("joint", TABLE, (8, 7, 7)),
+        ("split", TABLE, (1, 7, 7)),
+        ("split", TOP_TABLE, (8, 1, 1)),
+        ("factorized", TABLE, (1, 7, 7)),
+        ("factorized", GATED_TABLE, (8, 1, 1)),
+    ],
+)
+def test_the_window_of_a_table_is_that_of_its_attention(design, name, window):
+    assert table_window(name, replace(SWIN_T, design=design, temporal_bias=True)) == window
+
+
+@pytest.mark.parametrize(("design", "in_time"), [("split", TOP_TABLE), ("factorized", GATED_TABLE)])
+def test_tables_in_space_and_in_time_change_each_in_its_way(design, in_time):
+    config = replace(SWIN_T, design=design, temporal_bias=True)
+    state = {TABLE: torch.randn(169, 3), in_time: torch.randn(15, 3)}
+    longer, number = resize_tables(state, config, replace(config, window=(16, 7, 7)))
+    assert (number, longer[TABLE] is state[TABLE]) == (1, True)
+    torch.testing.assert_close(longer[in_time][[0, 15, 30]], state[in_time][[0, 7, 14]])
+    wider, number = resize_tables(state, config, replace(config, window=(8, 12, 12)))
+    assert (number, wider[in_time] is state[in_time]) == (1, True)
+    assert wider[TABLE].shape == (529, 3)
+
+
+def test_a_table_of_one_frame_and_one_that_is_not():
+    assert square_side(torch.zeros(169, 3), name=TABLE) == 7
+    for shape in ((168, 3), (144, 3), (169,)):
+        with pytest.raises(WeightsError, match=r"bias_table is \(.*\); expected \(2S-1\)\^2 rows"):
+            square_side(torch.zeros(shape), name=TABLE)

@@ -111,6 +111,7 @@ def _model_rows(card: Card) -> dict[str, str]:
         "parameters": f"{sum(part.parameters for part in parts):,}",
         "multiply-adds a clip": f"{sum(part.multiply_adds for part in parts) / 1e9:,.1f} G",
         "width, blocks, heads": f"{config.embed_dim}, {_list(config.depths)}, {_list(config.num_heads)}",
+        "design, shift of windows": f"{config.design}, {config.shift}",
         "window, patch (time, height, width)": f"{_list(config.window)}, {_list(config.patch)}",
         "relative position index": "as the official code clamps it" if config.legacy_bias_index else "exact",
     }

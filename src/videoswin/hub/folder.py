@@ -18,11 +18,11 @@ from videoswin.errors import StorageError, WeightsError, printable
 from videoswin.hub.card import Card, model_card
 from videoswin.hub.config import config_of
 from videoswin.hub.model import PROCESSOR_NAME, WEIGHTS_NAME
-from videoswin.hub.processor import VideoSwinVideoProcessor, default_views
+from videoswin.hub.processor import VideoSwinVideoProcessor
 from videoswin.hub.report import read_evaluation
 from videoswin.model import VideoSwin
 from videoswin.storage import write_atomically
-from videoswin.values import ClipSpec, Views
+from videoswin.values import ClipSpec, Views, default_views
 
 _Path = str | os.PathLike[str]
 

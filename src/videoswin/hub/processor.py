@@ -16,7 +16,7 @@ from transformers.video_processing_utils import BaseVideoProcessor
 
 from videoswin.data.clips import test_views
 from videoswin.data.sampling import test_indices
-from videoswin.values import ClipSpec, Views
+from videoswin.values import ClipSpec, Views, default_views
 
 _Path = str | os.PathLike[str]
 
@@ -83,8 +83,3 @@ class VideoSwinVideoProcessor(BaseVideoProcessor):
     def to_dict(self) -> dict[str, Any]:
         """What the JSON file holds: only what has an effect."""
         return {"video_processor_type": type(self).__name__, "clip": self.clip, "views": self.views}
-
-
-def default_views(clip: ClipSpec) -> Views:
-    """The paper's test protocol: 4x3 for dense sampling, 1x3 for uniform (Sec. 4.1)."""
-    return Views(clips=4, crops=3) if clip.sampling == "dense" else Views(clips=1, crops=3)

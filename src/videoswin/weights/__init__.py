@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from videoswin.weights.inflation import Inflation
 
 if TYPE_CHECKING:
+    from videoswin.weights.designs import redesign
     from videoswin.weights.files import load, read, save, save_foreign
     from videoswin.weights.formats import FORMATS, convert, recognise
     from videoswin.weights.inspection import inspect
@@ -27,6 +28,7 @@ __all__ = [
     "load",
     "read",
     "recognise",
+    "redesign",
     "save",
     "save_foreign",
 ]
@@ -38,6 +40,7 @@ _HOME = {
     "inspect": "inspection",
     "Weights": "model",
     "build": "model",
+    "redesign": "designs",
     "load": "files",
     "read": "files",
     "save": "files",

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from videoswin.errors import ConfigError, WeightsError, printable
-from videoswin.model import VideoSwin
+from videoswin.model import SwinConfig, VideoSwin
+from videoswin.model.shifts import SHIFTS
 from videoswin.storage import write_atomically
 from videoswin.values import ClipSpec, Size3
 from videoswin.weights import zoo
@@ -138,9 +140,14 @@ def save(
         "clip": asdict(clip),
         "notes": dict(notes or {}),
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_tensors(Path(path), model.state_dict(), header)
+
+
+def write_tensors(path: Path, state_dict: Mapping[str, Tensor], header: Mapping[str, object]) -> None:
+    """Write tensors as safetensors with our header, atomically. Raises StorageError if writing fails."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}
     metadata = {"format": "pt", HEADER: json.dumps(header, ensure_ascii=False)}
-    write_atomically(Path(path), _with_sorted_header(safetensors.torch.save(tensors, metadata=metadata)))
+    write_atomically(path, _with_sorted_header(safetensors.torch.save(tensors, metadata=metadata)))
 
 
 def _with_sorted_header(content: bytes) -> bytes:
@@ -157,7 +164,11 @@ def save_foreign(path: str | os.PathLike[str], model: VideoSwin, *, to: FormatNa
 
     The official code reads it with `load_from`, mmaction2 with `load_from`, torchvision with
     `load_state_dict`.
+
+    Raises WeightsError, and writes nothing, for a model that the other library would compute differently: of
+    another design than joint, or with windows that do not shift in time and space.
     """
+    _require_published_shift(model.config, to=to)
     state_dict = convert(model.state_dict(), to=to)
     # torchvision's files are bare state dicts; the mm family keeps them under a key, beside what it calls
     # meta.
@@ -165,3 +176,13 @@ def save_foreign(path: str | os.PathLike[str], model: VideoSwin, *, to: FormatNa
     file = io.BytesIO()
     torch.save(content, file)
     write_atomically(Path(path), file.getvalue())
+
+
+def _require_published_shift(config: SwinConfig, *, to: FormatName) -> None:
+    """A window of one frame does not shift in time in any library, so `spatial` is the same there."""
+    window = Size3(*config.window)
+    if to != "videoswin" and SHIFTS[config.shift](window) != SHIFTS["3d"](window):
+        raise WeightsError(
+            f"a model whose windows shift {config.shift!r} can't be written for {to}, where they always "
+            "shift in time and space: it would compute something else there"
+        )

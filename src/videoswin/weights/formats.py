@@ -15,8 +15,15 @@ import torch
 from torch import Tensor
 
 from videoswin.errors import WeightsError
+from videoswin.model.config import Design
 from videoswin.ops.windows import relative_position_index
 from videoswin.values import Size3
+
+TABLE = ".attn.relative_position_bias_table"
+TOP, GATED = "temporal.", ".temporal."
+"""In our names: the layers on top of a split model; the second attention in a block of a factorized one."""
+MAX_STAGES = 16
+"""A stage halves height and width. The names of a hostile file could ask for billions."""
 
 FormatName = Literal["videoswin", "official", "mmaction2", "torchvision"]
 Names = list[tuple[str, str]]
@@ -38,7 +45,7 @@ AnyFormat = TypeVar("AnyFormat", bound=Format)
 
 
 def _videoswin(num_stages: int) -> Names:
-    return [(name, name) for name in ("patch_embed.", "layers.", "norm.", "head.")]
+    return [(name, name) for name in ("patch_embed.", "layers.", TOP, "norm.", "head.")]
 
 
 def _official(num_stages: int) -> Names:
@@ -68,10 +75,6 @@ FORMATS: dict[FormatName, Format] = {
         prefixes=_torchvision, infixes=((".mlp.fc1.", ".mlp.0."), (".mlp.fc2.", ".mlp.3."))
     ),
 }
-
-TABLE = ".attn.relative_position_bias_table"
-MAX_STAGES = 16
-"""A stage halves height and width. The names of a hostile file could ask for billions."""
 
 
 def recognise(keys: Iterable[str]) -> FormatName:
@@ -109,15 +112,19 @@ def convert(state_dict: Mapping[str, Tensor], *, to: FormatName) -> dict[str, Te
     """The same tensors under the names of format `to`; the source format is recognised from the names.
 
     Index buffers, which follow from the window, are dropped, and made anew for a format that stores them.
-    Raises WeightsError if the source is of no known format.
+    Raises WeightsError if the source is of no known format, or of a design that the target does not have.
     """
     stages = count_stages(state_dict)
     source, target = FORMATS[recognise(state_dict)], FORMATS[to]
-    converted = {
-        theirs_of(str(ours_of(key, source, stages)), target, stages): tensor
+    ours = {
+        str(ours_of(key, source, stages)): tensor
         for key, tensor in state_dict.items()
         if not any(key.endswith(buffer) for buffer in source.buffers)
     }
+    design = infer_design(ours)
+    if design != "joint" and to != "videoswin":
+        raise WeightsError(f"a {design} model has no names in {to}, which knows the joint design alone")
+    converted = {theirs_of(key, target, stages): tensor for key, tensor in ours.items()}
     if target.buffers:
         window = infer_window(state_dict)
         index = relative_position_index(window, window, device=torch.device("cpu"))
@@ -126,9 +133,17 @@ def convert(state_dict: Mapping[str, Tensor], *, to: FormatName) -> dict[str, Te
     return converted
 
 
+def infer_design(keys: Iterable[str]) -> Design:
+    """The design, from the names under which we keep its temporal parts."""
+    keys = list(keys)
+    if any(GATED in key for key in keys):
+        return "factorized"
+    return "split" if any(key.startswith(TOP) for key in keys) else "joint"
+
+
 def infer_window(state_dict: Mapping[str, Tensor]) -> Size3:
-    """The window P x M x M from the bias tables, which have (2P-1)(2M-1)^2 rows, helped by an index buffer of
-    (P*M*M)^2 entries where the file has one.
+    """The window P x M x M of a joint model from the bias tables, which have (2P-1)(2M-1)^2 rows, helped by
+    an index buffer of (P*M*M)^2 entries where the file has one.
 
     Raises WeightsError if no window fits, or several.
     """

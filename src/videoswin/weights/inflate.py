@@ -5,7 +5,6 @@ k is the temporal patch, P x M x N the 3D window, S the 2D window.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -15,7 +14,7 @@ from videoswin.errors import WeightsError
 from videoswin.values import Size3
 from videoswin.weights.formats import TABLE
 from videoswin.weights.inflation import BiasInit, Inflation, PatchInit
-from videoswin.weights.temporal import as_grid, resize_space, resize_time
+from videoswin.weights.temporal import as_grid, resize_space, resize_time, square_side
 
 PATCH = "patch_embed.proj.weight"
 OTHER_FRAMES = -4.6
@@ -67,7 +66,7 @@ def inflate(
     dropped. Raises WeightsError for a patch embedding or a table of impossible shape, naming it.
     """
     tables = [name for name in state_dict if name.endswith(TABLE)]
-    side = _square_window(state_dict[tables[0]], tables[0]) if tables else 1
+    side = square_side(state_dict[tables[0]], name=tables[0]) if tables else 1
     window = window or Size3(inflation.temporal_window, side, side)
     classifier = [name for name in state_dict if name.startswith("head.")]
     inflated = {name: tensor for name, tensor in state_dict.items() if name not in classifier}
@@ -92,13 +91,3 @@ def inflate(
         )
     steps.append(f"{len(classifier)} tensors of the 2D classifier dropped")
     return inflated, window, tuple(steps)
-
-
-def _square_window(table: Tensor, name: str) -> int:
-    """S of a 2D table, which has (2S-1)^2 rows."""
-    rows = len(table) if table.ndim == 2 else 0
-    root = math.isqrt(rows)
-    if root % 2 == 0 or root**2 != rows:
-        shape = tuple(table.shape)
-        raise WeightsError(f"{name} of a 2D model is {shape}; expected (2S-1)^2 rows for a window S x S")
-    return (root + 1) // 2

@@ -26,7 +26,8 @@ class Inflation:
     temporal_patch: int = 2
     """Frames that become one token."""
     temporal_window: int = 8
-    """Attention window in time, in tokens; 16 is what the paper uses on Something-Something."""
+    """Attention window in time, in tokens; 16 is what the paper uses on Something-Something. Where a whole
+    window is named as well, as in `model` of a training run, that counts."""
 
     def __post_init__(self) -> None:
         for name, allowed in (("patch", get_args(PatchInit)), ("bias", get_args(BiasInit))):

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from videoswin.model import VARIANTS, SwinConfig
 from videoswin.values import ClipSpec
 from videoswin.weights.container import read_tensors
 from videoswin.weights.inflation import Inflation
-from videoswin.weights.interpret import in_one_line, interpret
+from videoswin.weights.interpret import PEER, in_one_line, interpret
 from videoswin.weights.model import Weights, find_problems
 
 
@@ -23,10 +24,10 @@ from videoswin.weights.model import Weights, find_problems
 class Inspection:
     """Of one file. Without a recognised model `config` and `clip` are None.
 
-    variant: the published size it has, "" for another. tensors, parameters: as the file has them, index
-    buffers not counted as parameters. dtypes: tensors of each type. steps: what reading it changes. zero:
-    tensors that are all zeros, which a trained model hardly has. problems: why `read` or `build` refuse it,
-    the tensors concerned under each cause.
+    variant: the published size it has in any design, "" for another. tensors, parameters: as the file has
+    them, index buffers not counted as parameters. dtypes: tensors of each type. steps: what reading it
+    changes. zero: tensors that are all zeros, which a trained model hardly has. problems: why `read` or
+    `build` refuse it, the tensors concerned under each cause.
     """
 
     path: str
@@ -47,7 +48,7 @@ class Inspection:
 
     @property
     def is_sound(self) -> bool:
-        """Whether `load` takes it."""
+        """Whether `load` takes it, or, if it is of a peer, `Predictor`."""
         return not self.problems
 
 
@@ -66,11 +67,11 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         problems = {cause: tuple(names) for cause, names in listed.items() if names}
     except WeightsError as error:
         refusal = str(in_one_line(error, path=name)).removeprefix(f"{printable(name)}: ")
-        problems = {"refused": (refusal,)} | _not_finite(tensors)
+        problems = ({} if PEER in header else {"refused": (refusal,)}) | _not_finite(tensors)
     return Inspection(
         path=name,
         size_bytes=os.path.getsize(name),
-        source_format=found.source_format if found else "unknown",
+        source_format=found.source_format if found else _foreign(header),
         variant=_variant(found) if found else "",
         config=found.config if found else None,
         has_head=found.has_head if found else False,
@@ -86,13 +87,26 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     )
 
 
+def _foreign(header: Mapping[str, Any]) -> str:
+    """What a file of no Video Swin is. That of a peer holds what evaluation and prediction need."""
+    peer = header.get(PEER)
+    return f"peer {printable(str(peer.get('name')))}" if isinstance(peer, dict) else "unknown"
+
+
 def _variant(weights: Weights) -> str:
-    """Name of the published size, with the temporal window where that differs."""
-    for name, config in VARIANTS.items():
-        if replace(weights.config, num_classes=config.num_classes) == config:
+    """Name of the published size, whatever the design, with the window where that differs."""
+    for name, published in VARIANTS.items():
+        config = replace(
+            weights.config,
+            num_classes=published.num_classes,
+            design=published.design,
+            shift=published.shift,
+            temporal_bias=published.temporal_bias,
+        )
+        if config == published:
             return name
-        if replace(weights.config, num_classes=config.num_classes, window=config.window) == config:
-            return f"{name} with window {'x'.join(map(str, weights.config.window))}"
+        if replace(config, window=published.window) == published:
+            return f"{name} with window {'x'.join(map(str, config.window))}"
     return ""
 
 

@@ -16,12 +16,15 @@ from videoswin.model import SwinConfig
 from videoswin.values import ClipSpec, Size3
 from videoswin.weights.flat import FLAT_FORMATS, FlatName, from_flat, identify
 from videoswin.weights.formats import MAX_STAGES, FormatName, convert
+from videoswin.weights.infer import infer_config
 from videoswin.weights.inflate import inflate
 from videoswin.weights.inflation import Inflation
-from videoswin.weights.model import Weights, infer_config
-from videoswin.weights.temporal import Offsets, change_window
+from videoswin.weights.model import Weights
+from videoswin.weights.temporal import Offsets, resize_tables
 
 HEADER_VERSION = 1
+PEER = "peer"
+"""Key of the header of another backbone's weights (videoswin.peers.header), which is no Video Swin."""
 MAX_REASON = 800
 PREFIXES = ("module.", "_orig_mod.", "backbone.", "model.", "encoder.")
 """What wrappers put before every name: DataParallel, torch.compile, mm*, Lightning, encoders in a model."""
@@ -37,6 +40,11 @@ def interpret(
     offsets: Offsets,
 ) -> Weights:
     """The weights that the tensors and our header (empty if there was none) stand for; see `files.read`."""
+    if PEER in header:
+        raise WeightsError(
+            "weights of a peer, not of a Video Swin; videoswin evaluate and videoswin predict take them, "
+            "videoswin train with the same --peer"
+        )
     source, stripped, prefixes = recognise_wrapped(tensors)
     steps = [f"prefix {prefix} stripped from {len(tensors)} names" for prefix in prefixes]
     config, labels, clip, notes = from_header(header)
@@ -90,11 +98,13 @@ def _renamed(
 ) -> tuple[dict[str, Tensor], SwinConfig, list[str]]:
     """A Video Swin's tensors under our names, with bias tables for `window`; the same as of `_inflated`."""
     state_dict, steps = _as_float32(convert(tensors, to="videoswin"))
-    config = config or infer_config({**tensors, **state_dict}, path=path)
+    frames = None if window is None else window.t
+    config = config or infer_config({**tensors, **state_dict}, path=path, frames=frames)
     if window is not None and window != config.window:
-        state_dict = change_window(state_dict, Size3(*config.window), window, offsets=offsets)
-        steps.append(_window_step(config, window, offsets))
-        config = replace(config, window=window)
+        wanted = replace(config, window=window)
+        state_dict, resized = resize_tables(state_dict, config, wanted, offsets=offsets)
+        steps.append(_window_step(config, window, offsets, resized=resized))
+        config = wanted
     return state_dict, config, steps
 
 
@@ -138,11 +148,14 @@ def _as_float32(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[
     return {name: tensor.to(torch.float32) for name, tensor in tensors.items()}, lines
 
 
-def _window_step(config: SwinConfig, window: Size3, offsets: Offsets) -> str:
+def _window_step(config: SwinConfig, window: Size3, offsets: Offsets, *, resized: int) -> str:
     old, new = ("x".join(map(str, size)) for size in (config.window, window))
-    how: list[str] = [offsets] if config.window[0] != window.t else []
+    if resized == 0:
+        return f"window {old} to {new}, which no bias table depends on"
+    has_time = config.design == "joint" or config.temporal_bias
+    how: list[str] = [offsets] if has_time and config.window[0] != window.t else []
     how += ["bicubic"] if config.window[1:] != window[1:] else []
-    return f"{sum(config.depths)} bias tables from window {old} to {new} ({', '.join(how)})"
+    return f"{resized} bias tables from window {old} to {new} ({', '.join(how)})"
 
 
 def from_header(

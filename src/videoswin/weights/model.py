@@ -1,20 +1,19 @@
-"""From tensors to a model: infer its configuration, check every name and shape, give it a head that fits."""
+"""From tensors to a model: check every name and shape, give it a head that fits."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from videoswin.errors import ConfigError, WeightsError, printable
+from videoswin.errors import WeightsError, printable
 from videoswin.model import SwinConfig, VideoSwin
-from videoswin.values import ClipSpec, Size3
+from videoswin.values import ClipSpec
 from videoswin.weights.flat import FlatName
-from videoswin.weights.formats import TABLE, FormatName, count_stages, infer_window
+from videoswin.weights.formats import FormatName
 
 log = logging.getLogger(__name__)
 
@@ -88,54 +87,6 @@ def _new_head(weights: Weights, num_classes: int, width: int) -> dict[str, Tenso
     }
 
 
-def infer_config(
-    state_dict: Mapping[str, Tensor], *, path: str, window: Size3 | None = None, has_head: bool = True
-) -> SwinConfig:
-    """The configuration that tensors under our names imply. window: if it is known already. Without a head
-    num_classes is the default.
-
-    Raises WeightsError if they imply none.
-    """
-    try:
-        depths = _depths(state_dict)
-        _, in_channels, *patch = _shaped(state_dict, "patch_embed.proj.weight", 5)
-        return SwinConfig(
-            embed_dim=len(state_dict["patch_embed.proj.weight"]),
-            depths=depths,
-            num_heads=tuple(
-                _shaped(state_dict, f"layers.{i}.blocks.0{TABLE}", 2)[1] for i in range(len(depths))
-            ),
-            window=window or infer_window(state_dict),
-            patch=(patch[0], patch[1], patch[2]),
-            patch_norm="patch_embed.norm.weight" in state_dict,
-            num_classes=_shaped(state_dict, "head.weight", 2)[0] if has_head else SwinConfig.num_classes,
-            in_channels=in_channels,
-            mlp_ratio=len(state_dict["layers.0.blocks.0.mlp.fc1.bias"])
-            / len(state_dict["patch_embed.proj.weight"]),
-        )
-    except KeyError as error:
-        raise WeightsError(f"{path}: not a complete Video Swin: tensor {error} is missing") from error
-    except (ConfigError, TypeError) as error:
-        raise WeightsError(
-            f"{path}: tensors of a Video Swin whose shapes do not fit each other: {error}"
-        ) from error
-
-
-def _shaped(state_dict: Mapping[str, Tensor], name: str, dimensions: int) -> torch.Size:
-    """The shape of a tensor that the configuration is read from. Raises KeyError, ConfigError."""
-    shape = state_dict[name].shape
-    if len(shape) != dimensions or 0 in shape:
-        raise ConfigError(f"{name} is {tuple(shape)}; expected {dimensions} sizes of at least 1")
-    return shape
-
-
-def _depths(state_dict: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Blocks of each stage: as many as the stage has first norms."""
-    norms = [re.match(r"layers\.(\d+)\.blocks\.\d+\.norm1\.weight", name) for name in state_dict]
-    stages = [int(match[1]) for match in norms if match]
-    return tuple(stages.count(stage) for stage in range(count_stages(state_dict)))
-
-
 def check(state_dict: Mapping[str, Tensor], config: SwinConfig, *, path: str, has_head: bool = True) -> None:
     """Raise WeightsError unless names and shapes are exactly those of `config` and every value is finite."""
     try:
@@ -152,7 +103,7 @@ def find_problems(
 ) -> dict[str, list[str]]:
     """Tensors that are missing, left over, of another shape or not finite. Raises WeightsError for a
     configuration that is no match for the tensors at all."""
-    expected = _expected(config, num_tensors=len(state_dict))
+    expected = expected_tensors(config, num_tensors=len(state_dict))
     if not has_head:
         expected = {name: tensor for name, tensor in expected.items() if not name.startswith("head.")}
     shapes = [
@@ -168,9 +119,9 @@ def find_problems(
     }
 
 
-def _expected(config: SwinConfig, *, num_tensors: int) -> dict[str, Tensor]:
-    """The tensors of a model, without memory. A header can claim any size, so it is held against the number
-    of tensors first."""
+def expected_tensors(config: SwinConfig, *, num_tensors: int) -> dict[str, Tensor]:
+    """The tensors of a model by name, without memory. A header can claim any size, so it is held against the
+    number of tensors first."""
     if sum(config.depths) > num_tensors:
         raise WeightsError(f"{sum(config.depths)} blocks in the header, {num_tensors} tensors in the file")
     try:

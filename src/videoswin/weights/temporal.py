@@ -1,5 +1,5 @@
 """Bias tables for another window: along time, so that a model trained with window 8 starts one with 16 (or
-back), and in space.
+back), and in space. Designs that part space from time have tables of one frame, and others of one place.
 
 No other code base changes the temporal window, so there are no reference values. Two readings of "the same
 bias" exist, and both are offered (`Offsets`). A table that is equal for all offsets in time stays so, bit for
@@ -8,6 +8,7 @@ bit, and offset 0 stays on offset 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Literal, cast
 
@@ -16,8 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from videoswin.errors import WeightsError
+from videoswin.model import SwinConfig
+from videoswin.model.designs import block_attention, gated_attention, top_attentions
 from videoswin.values import Size3
-from videoswin.weights.formats import TABLE
+from videoswin.weights.formats import GATED, TABLE, TOP
 
 Offsets = Literal["stretch", "keep"]
 
@@ -37,22 +40,37 @@ OFFSETS: dict[Offsets, Callable[[Tensor, int, int], Tensor]] = {"stretch": _stre
 farthest."""
 
 
-def change_window(
-    state_dict: Mapping[str, Tensor], old: Size3, new: Size3, *, offsets: Offsets = "stretch"
-) -> dict[str, Tensor]:
-    """The same weights, under our names, with bias tables for the window `new`.
+def resize_tables(
+    state_dict: Mapping[str, Tensor], old: SwinConfig, new: SwinConfig, *, offsets: Offsets = "stretch"
+) -> tuple[dict[str, Tensor], int]:
+    """The same weights, under our names, with the bias tables of `old` cut and stretched to the windows of
+    `new`; how many tables those were. Offset 0 in time is what a table of one frame keeps.
 
-    Raises WeightsError naming the table whose rows are not those of the window `old`.
+    Raises WeightsError naming the table whose rows are not those of its window in `old`.
     """
-    changed = dict(state_dict)
+    changed: dict[str, Tensor] = {}
     for name in [name for name in state_dict if name.endswith(TABLE)]:
-        table = as_grid(state_dict[name], old, name=name)
-        if new[1:] != old[1:]:
-            table = resize_space(table, new)
-        if new.t != old.t:
-            table = resize_time(table, new.t, offsets=offsets)
+        before, after = table_window(name, old), table_window(name, new)
+        table = as_grid(state_dict[name], before, name=name)
+        if after == before:
+            continue
+        if after[1:] != before[1:]:
+            table = resize_space(table, after)
+        if after.t != before.t:
+            table = resize_time(table, after.t, offsets=offsets)
         changed[name] = table.flatten(0, 2)
-    return changed
+    return {**state_dict, **changed}, len(changed)
+
+
+def table_window(name: str, config: SwinConfig) -> Size3:
+    """The window of the attention that has the bias table of this name: of all blocks, of all gated
+    attentions and of all layers on top it is the same."""
+    gated, top = gated_attention(config, 0), top_attentions(config)
+    if gated is not None and GATED in name:
+        return gated.window
+    if top and name.startswith(TOP):
+        return top[0].window
+    return block_attention(config, 0).window
 
 
 def as_grid(table: Tensor, window: Size3, *, name: str) -> Tensor:
@@ -64,6 +82,18 @@ def as_grid(table: Tensor, window: Size3, *, name: str) -> Tensor:
         shape = "x".join(map(str, window))
         raise WeightsError(f"{name} is {tuple(table.shape)}; expected {rows} rows for a window of {shape}")
     return cast(Tensor, table.unflatten(0, sides))
+
+
+def square_side(table: Tensor, *, name: str) -> int:
+    """S of a table of one frame, which has (2S-1)^2 rows. Raises WeightsError naming the table if it has
+    others."""
+    rows = len(table) if table.ndim == 2 else 0
+    root = math.isqrt(rows)
+    if root % 2 == 0 or root**2 != rows:
+        raise WeightsError(
+            f"{name} is {tuple(table.shape)}; expected (2S-1)^2 rows, as a window of one frame and S x S has"
+        )
+    return (root + 1) // 2
 
 
 def resize_time(table: Tensor, frames: int, *, offsets: Offsets) -> Tensor:
