@@ -130,10 +130,11 @@ def test_head_dropout_acts_in_training_only():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("train", [False, True])
-def test_compiled_model_equals_eager(train):
+@pytest.mark.parametrize("design", ["joint", "split", "factorized"])
+def test_compiled_model_equals_eager(design, train):
     """One graph, forward and, in training, backward. Static shapes: a compile for each size (docs/log.md)."""
     torch.manual_seed(0)
-    model = VideoSwin(MICRO).train(train)
+    model = VideoSwin(replace(MICRO, design=design)).train(train)
     compiled = torch.compile(model, fullgraph=True, dynamic=False)
     batch = clips(1, 3, 4, 24, 24)
     with torch.set_grad_enabled(train):
@@ -198,6 +199,8 @@ def test_rates_outside_their_range_are_named(argument, rate):
         ({"patch": (2, 4, 0)}, r"patch is \(2, 4, 0\), allowed"),
         ({"mlp_ratio": 0}, "mlp_ratio is 0, allowed: above 0"),
         ({"num_classes": 2.5}, "num_classes is 2.5, allowed"),
+        ({"design": "seperate"}, "design is 'seperate', allowed: joint, split, factorized"),
+        ({"shift": "temporal"}, "shift is 'temporal', allowed: 3d, spatial, none"),
     ],
 )
 def test_wrong_configurations_are_named(change, message):

@@ -2,7 +2,7 @@
 built.
 
 Counted as the paper counts (its "FLOPs" are multiply-adds of matrix products and convolutions): padded tokens
-of a window count, since the official code projects them too.
+of a window count, since the official code projects them too. Shifted windows count as whole ones.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, replace
 
 from videoswin.model.config import SwinConfig
+from videoswin.model.designs import Attention, block_attention, gated_attention, top_attentions
 from videoswin.ops.windows import clamp_window, padded_grid
 from videoswin.values import Size3
 
@@ -38,7 +39,8 @@ class Cost:
 
 
 def cost(config: SwinConfig, clip: Size3) -> list[Cost]:
-    """One entry for the patch embedding, each stage (with the merging after it) and the head.
+    """One entry for the patch embedding, each stage (with the merging after it), the temporal layers of
+    `split` and the head.
 
     clip: frames, height and width of the input in pixels.
     """
@@ -51,6 +53,11 @@ def cost(config: SwinConfig, clip: Size3) -> list[Cost]:
             part = _with_merging(part, config.width(stage), merged)
             grid = merged
         parts.append(part)
+    top = top_attentions(config)
+    if top:
+        last = config.num_stages - 1
+        layers = [_layer(config, last, attention, grid) for attention in top]
+        parts.append(_sum("temporal layers", grid, layers))
     return [*parts, _head(config, grid)]
 
 
@@ -63,21 +70,52 @@ def _embedding(config: SwinConfig, grid: Size3) -> Cost:
 
 
 def _blocks(config: SwinConfig, stage: int, grid: Size3) -> Cost:
-    width, heads, depth = config.width(stage), config.num_heads[stage], config.depths[stage]
-    window = Size3(*config.window)
-    hidden = int(width * config.mlp_ratio)
-    clamped, _ = clamp_window(grid, window, Size3(0, 0, 0))
+    counts = []
+    for block in range(config.depths[stage]):
+        counts.append(_layer(config, stage, block_attention(config, block), grid))
+        gated = gated_attention(config, block)
+        if gated is not None:
+            attention = _attention(config, stage, gated, grid)
+            counts.append(replace(attention, parameters=attention.parameters + 1))  # and its gate
+    return _sum(f"stage {stage + 1}", grid, counts)
+
+
+def _layer(config: SwinConfig, stage: int, attention: Attention, grid: Size3) -> Cost:
+    """One attention and the MLP after it."""
+    return _sum("layer", grid, [_attention(config, stage, attention, grid), _mlp(config, stage, grid)])
+
+
+def _attention(config: SwinConfig, stage: int, attention: Attention, grid: Size3) -> Cost:
+    """An attention and the LayerNorm before it."""
+    width, heads = config.width(stage), config.num_heads[stage]
+    clamped, _ = clamp_window(grid, attention.window, attention.shift)
     padded = padded_grid(grid, clamped).volume
-    bias_table = math.prod(2 * size - 1 for size in window) * heads
-    attention = 4 * width * width + 4 * width + bias_table
-    mlp = 2 * width * hidden + hidden + width
+    bias_table = math.prod(2 * size - 1 for size in attention.window) * heads if attention.has_bias else 0
     return Cost(
-        name=f"stage {stage + 1}",
+        name="attention",
         grid=grid,
-        parameters=depth * (attention + mlp + 4 * width),
-        linear=depth * padded * 4 * width * width,
-        scores=depth * padded * 2 * clamped.volume * width,
-        mlp=depth * grid.volume * 2 * width * hidden,
+        parameters=4 * width * width + 4 * width + bias_table + 2 * width,
+        linear=padded * 4 * width * width,
+        scores=padded * 2 * clamped.volume * width,
+    )
+
+
+def _mlp(config: SwinConfig, stage: int, grid: Size3) -> Cost:
+    """An MLP and the LayerNorm before it."""
+    width = config.width(stage)
+    hidden = int(width * config.mlp_ratio)
+    parameters = 2 * width * hidden + hidden + width + 2 * width
+    return Cost(name="MLP", grid=grid, parameters=parameters, mlp=grid.volume * 2 * width * hidden)
+
+
+def _sum(name: str, grid: Size3, counts: list[Cost]) -> Cost:
+    return Cost(
+        name=name,
+        grid=grid,
+        parameters=sum(count.parameters for count in counts),
+        linear=sum(count.linear for count in counts),
+        scores=sum(count.scores for count in counts),
+        mlp=sum(count.mlp for count in counts),
     )
 
 
