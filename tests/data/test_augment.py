@@ -9,7 +9,9 @@ from videoswin.errors import ConfigError
 
 
 def test_defaults_are_those_of_kinetics() -> None:
-    assert Augment() == Augment(crop_area=(0.08, 1.0), flip_probability=0.5)
+    assert Augment() == Augment(
+        crop_area=(0.08, 1.0), flip_probability=0.5, randaugment_ops=0, erase_probability=0.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,11 @@ def test_defaults_are_those_of_kinetics() -> None:
         ({"crop_area": (0.5, 1.1)}, "augment.crop_area"),
         ({"flip_probability": 1.5}, "augment.flip_probability is 1.5; allowed: 0 to 1"),
         ({"flip_probability": -0.1}, "augment.flip_probability"),
+        ({"erase_probability": 1.5}, "augment.erase_probability is 1.5; allowed: 0 to 1"),
+        ({"erase_probability": -0.1}, "augment.erase_probability"),
+        ({"randaugment_ops": -1}, "augment.randaugment_ops is -1; allowed: 0 or more"),
+        ({"randaugment_magnitude": -1}, "augment.randaugment_magnitude is -1; allowed: 0 to 30"),
+        ({"randaugment_magnitude": 31}, "augment.randaugment_magnitude"),
     ],
 )
 def test_wrong_values_are_named(wrong: dict[str, Any], message: str) -> None:

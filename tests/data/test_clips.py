@@ -12,8 +12,10 @@ from videoswin.data import clips, sampling
 from videoswin.data.augment import Augment
 from videoswin.data.crops import center_crop, random_resized_crop, three_crops
 from videoswin.data.decode import open_video
+from videoswin.data.erasing import random_erasing
 from videoswin.data.gate import Limits
 from videoswin.data.picture import resize_frames
+from videoswin.data.randaugment import rand_augment
 from videoswin.errors import ConfigError, DecodeError
 from videoswin.values import ClipSpec, Views
 
@@ -73,6 +75,14 @@ def test_one_crop_is_the_center(video: Path) -> None:
     assert (views == clips.test_views(video, CLIP, Views(clips=2, crops=3))[4:]).all()
 
 
+def test_five_crops_go_from_edge_to_edge(video: Path) -> None:
+    views = clips.test_views(video, CLIP, Views(clips=1, crops=5))
+    assert views.shape == (5, 3, 4, 28, 28)
+    frames = frames_of(video, [14, 17, 20, 23], 28)  # 28 x 42, from int((40 - 11) / 2)
+    for view, left in zip(views, [0, 3, 7, 10, 14], strict=True):
+        assert (as_pictures(view) == frames[:, :, left : left + 28].numpy()).all(), left
+
+
 def test_uniform_sampling_spans_the_video(video: Path) -> None:
     clip = ClipSpec(num_frames=4, size=64, sampling="uniform")
     views = clips.test_views(video, clip, Views(clips=1, crops=3))
@@ -103,6 +113,22 @@ def test_training_is_frames_then_box_then_flip(video: Path) -> None:
         assert (clip.shape, clip.dtype) == ((1, 3, 4, 28, 28), torch.uint8)
         assert (as_pictures(clip[0]) == expected.numpy()).all()
     assert flips == {True, False}
+
+
+def test_training_ends_with_randaugment_and_erasing(video: Path) -> None:
+    """Both come after the flip and go on with its random numbers; without them not one more is drawn."""
+    augment = Augment(randaugment_ops=3, randaugment_magnitude=6, erase_probability=0.7)
+    erased = 0
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        pixels = clips.train_clip(video, CLIP, Augment(), random)[0].permute(1, 2, 3, 0)  # (T, S, S, 3)
+        augmented = rand_augment(pixels, num_ops=3, magnitude=6, random=random)
+        expected = random_erasing(augmented, probability=0.7, random=random)
+        erased += expected is not augmented
+        clip = clips.train_clip(video, CLIP, augment, np.random.default_rng(seed))
+        assert (clip.shape, clip.dtype) == ((1, 3, 4, 28, 28), torch.uint8)
+        assert (as_pictures(clip[0]) == expected.numpy()).all()
+    assert 0 < erased < 6
 
 
 def test_flip_can_be_had_always_or_never(video: Path) -> None:

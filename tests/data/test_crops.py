@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videoswin.data.crops import Box, center_crop, random_resized_crop, short_side_size, three_crops
+from videoswin.data.crops import (
+    Box,
+    center_crop,
+    five_crops,
+    random_resized_crop,
+    short_side_size,
+    three_crops,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +61,25 @@ def test_three_crops(height: int, width: int, corners: list[tuple[int, int]]) ->
     assert three_crops(height, width, 224) == tuple(Box(top, left, 224, 224) for top, left in corners)
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "corners"),
+    [
+        (224, 324, [(0, 0), (0, 25), (0, 50), (0, 75), (0, 100)]),
+        (224, 398, [(0, 0), (0, 43), (0, 87), (0, 130), (0, 174)]),  # steps of 43.5, rounded down
+        (324, 224, [(0, 0), (25, 0), (50, 0), (75, 0), (100, 0)]),
+        (224, 224, [(0, 0)] * 5),
+    ],
+)
+def test_five_crops(height: int, width: int, corners: list[tuple[int, int]]) -> None:
+    assert five_crops(height, width, 224) == tuple(Box(top, left, 224, 224) for top, left in corners)
+
+
+@given(st.integers(1, 400), st.integers(0, 400))
+def test_the_middle_of_three_and_five_crops_is_the_center(size: int, more: int) -> None:
+    middle = center_crop(size, size + more, size)
+    assert three_crops(size, size + more, size)[2] == five_crops(size, size + more, size)[2] == middle
+
+
 def fits(box: Box, height: int, width: int) -> bool:
     return (
         0 <= box.top
@@ -73,7 +99,11 @@ def test_random_crops_fit(height: int, width: int, seed: int) -> None:
 @given(st.integers(1, 50), st.integers(0, 60))
 def test_view_crops_fit(size: int, more: int) -> None:
     for height, width in ((size, size + more), (size + more, size)):
-        for box in (*three_crops(height, width, size), center_crop(height, width, size)):
+        for box in (
+            *three_crops(height, width, size),
+            *five_crops(height, width, size),
+            center_crop(height, width, size),
+        ):
             assert fits(box, height, width)
             assert box.height == box.width == size
 

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from videoswin.data.augment import Augment
-from videoswin.data.crops import Box, center_crop, random_resized_crop, three_crops
+from videoswin.data.crops import CROPS, Box, center_crop, random_resized_crop
 from videoswin.data.decode import open_video
+from videoswin.data.erasing import random_erasing
 from videoswin.data.gate import DEFAULT_LIMITS, Limits
 from videoswin.data.picture import resize_frames
+from videoswin.data.randaugment import rand_augment
 from videoswin.data.sampling import IntArray, test_indices, train_indices, validation_indices
 from videoswin.values import ClipSpec, Frames, Views
 
@@ -31,9 +33,9 @@ def train_clip(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Tensor:
     """One random clip, (1, 3, T, S, S): short side 256/224 S, one random resized crop and one flip for all
-    frames.
+    frames, then RandAugment and random erasing where `augment` asks for them.
 
-    `random` alone decides frames, box and flip. Raises DecodeError.
+    `random` alone decides all of it, in this order. Raises DecodeError.
     """
     plan = partial(train_indices, clip=clip, random=random)
     with open_video(path, limits) as video:
@@ -42,6 +44,10 @@ def train_clip(
     pixels = resize_frames(_cut(frames, box), height=clip.size, width=clip.size)  # (T, S, S, 3)
     if random.random() < augment.flip_probability:
         pixels = pixels.flip(2)
+    pixels = rand_augment(
+        pixels, num_ops=augment.randaugment_ops, magnitude=augment.randaugment_magnitude, random=random
+    )
+    pixels = random_erasing(pixels, probability=augment.erase_probability, random=random)
     return _views([pixels])
 
 
@@ -72,9 +78,8 @@ def test_views(
 
     with open_video(path, limits, num_threads=num_threads) as video:
         frames = _tensor(video.read(plan, short_side=clip.size))  # (clips * T, H, W, 3)
-    height, width = frames.shape[1:3]
-    center, three = center_crop(height, width, clip.size), three_crops(height, width, clip.size)
-    crops = [_cut(frames, box) for box in (three if views.crops == 3 else (center,))]
+    boxes = CROPS[views.crops](frames.shape[1], frames.shape[2], clip.size)
+    crops = [_cut(frames, box) for box in boxes]
     return _views([part for crop in crops for part in torch.split(crop, clip.num_frames)])
 
 

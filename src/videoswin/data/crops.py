@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -69,3 +70,24 @@ def three_crops(height: int, width: int, size: int) -> tuple[Box, Box, Box]:
         Box(top=factor * step_down, left=factor * step_right, height=size, width=size) for factor in (0, 2, 1)
     )
     return first, second, middle
+
+
+def five_crops(height: int, width: int, size: int) -> tuple[Box, ...]:
+    """Five squares evenly spaced along the long side, from edge to edge: left to right or top to bottom.
+
+    The paper tests with 10x5 views (Tables 1 and 2) and does not say where the five crops lie; its code has
+    no such test. Even spacing continues its three crops; the middle one is the same.
+    """
+    assert min(height, width) == size, (height, width, size)
+    return tuple(
+        Box(top=step * (height - size) // 4, left=step * (width - size) // 4, height=size, width=size)
+        for step in range(5)
+    )
+
+
+def _one_crop(height: int, width: int, size: int) -> tuple[Box, ...]:
+    return (center_crop(height, width, size),)
+
+
+CROPS: dict[int, Callable[[int, int, int], tuple[Box, ...]]] = {1: _one_crop, 3: three_crops, 5: five_crops}
+"""Crops of a test view by their number: (height, width, size) to boxes, in the order of the views."""
