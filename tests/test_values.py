@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from videoswin.errors import ConfigError, DecodeError
-from videoswin.values import ClipSpec, Frames, Prediction, Size3, Views
+from videoswin.values import ClipSpec, Frames, Prediction, Size3, Views, default_views
 
 
 @pytest.mark.parametrize("field", ["num_frames", "stride", "size"])
@@ -23,7 +23,9 @@ def test_clip_sampling_is_named():
         ClipSpec(sampling="random")
 
 
-@pytest.mark.parametrize(("text", "views"), [("4x3", (4, 3)), ("10x1", (10, 1)), ("1x3", (1, 3))])
+@pytest.mark.parametrize(
+    ("text", "views"), [("4x3", (4, 3)), ("10x1", (10, 1)), ("1x3", (1, 3)), ("10x5", (10, 5))]
+)
 def test_views_read_as_the_paper_writes_them(text, views):
     parsed = Views.parse(text)
     assert (parsed.clips, parsed.crops) == views
@@ -39,12 +41,21 @@ def test_views_read_as_the_paper_writes_them(text, views):
         ("-1x3", "allowed: CLIPSxCROPS"),
         ("4x3x2", "allowed: CLIPSxCROPS"),
         ("0x3", "views ask for 0 clips; allowed: 1 or more"),
-        ("4x2", "views ask for 2 crops; allowed: 1 .* or 3"),
+        (
+            "4x2",
+            r"views ask for 2 crops; allowed: 1 \(center\), 3 \(left, right, middle\) or 5 \(evenly spaced\)",
+        ),
+        ("1x4", "views ask for 4 crops"),
     ],
 )
 def test_other_views_are_refused(text, message):
     with pytest.raises(ConfigError, match=message):
         Views.parse(text)
+
+
+def test_default_views_are_the_papers():
+    assert str(default_views(ClipSpec(sampling="dense"))) == "4x3"
+    assert str(default_views(ClipSpec(sampling="uniform"))) == "1x3"
 
 
 def test_size_volume():

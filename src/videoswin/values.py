@@ -76,7 +76,8 @@ class ClipSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Views:
-    """Test-time views of one video: `clips` in time x `crops` in space (paper Sec. 4.1: 4x3 on Kinetics)."""
+    """Test-time views of one video: `clips` in time x `crops` in space (paper Sec. 4.1: 4x3 on Kinetics,
+    1x3 on Something-Something; Tables 1 and 2 also have 10x5)."""
 
     clips: int = 4
     crops: int = 3
@@ -84,9 +85,10 @@ class Views:
     def __post_init__(self) -> None:
         if self.clips < 1:
             raise ConfigError(f"views ask for {self.clips} clips; allowed: 1 or more")
-        if self.crops not in (1, 3):
+        if self.crops not in (1, 3, 5):
             raise ConfigError(
-                f"views ask for {self.crops} crops; allowed: 1 (center) or 3 (left, right, middle)"
+                f"views ask for {self.crops} crops; allowed: 1 (center), 3 (left, right, middle) "
+                "or 5 (evenly spaced)"
             )
 
     def __len__(self) -> int:
@@ -102,6 +104,11 @@ class Views:
         if not (separator and clips.isascii() and clips.isdigit() and crops.isascii() and crops.isdigit()):
             raise ConfigError(f"views are {text!r}; allowed: CLIPSxCROPS, for example 4x3")
         return Views(clips=int(clips), crops=int(crops))
+
+
+def default_views(clip: ClipSpec) -> Views:
+    """The paper's test protocol: 4x3 for dense sampling, 1x3 for uniform (Sec. 4.1)."""
+    return Views(clips=4, crops=3) if clip.sampling == "dense" else Views(clips=1, crops=3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
