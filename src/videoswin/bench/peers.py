@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from videoswin.errors import ConfigError
 from videoswin.model import SwinConfig, VideoSwin
+from videoswin.peers import packages
 from videoswin.weights import convert
 
 Peer = Callable[[SwinConfig, dict[str, Tensor]], nn.Module]
@@ -20,21 +21,12 @@ Peer = Callable[[SwinConfig, dict[str, Tensor]], nn.Module]
 def import_torchvision(folder: str) -> Any:
     """torchvision's video models from `folder` (pip install --no-deps --target FOLDER torchvision==0.28.0).
 
-    Its wheel is linked to CUDA and cannot load beside a CPU build of torch until the two operators that it
-    registers have a schema; the video models use neither.
+    Raises ConfigError if it is not there or cannot be imported.
     """
-    library = torch.library.Library("torchvision", "DEF")
-    try:
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    except RuntimeError:
-        pass  # a torchvision that fits this torch has registered them itself
+    if PathFinder.find_spec("torchvision", [folder]) is None:
+        raise ConfigError(f"torchvision cannot be imported from {folder!r}: it is not in it")
     sys.path.append(folder)
-    try:
-        from torchvision.models import video  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
-        raise ConfigError(f"torchvision cannot be imported from {folder!r}: {error}") from error
-    return video
+    return packages.import_torchvision()
 
 
 def torchvision_model(folder: str, config: SwinConfig, state_dict: dict[str, Tensor]) -> nn.Module:

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videoswin import weights as weights_files
 from videoswin.data.annotations import Annotations, read_annotations
 from videoswin.data.clips import test_views
 from videoswin.data.dataset import BadVideo, Batch, ClipDataset
@@ -24,8 +23,9 @@ from videoswin.errors import AnnotationError, ConfigError, DatasetError, DecodeE
 from videoswin.evaluate.metrics import measure
 from videoswin.evaluate.report import Report
 from videoswin.predict import Precision, Predictor
+from videoswin.predict.classifier import Classifier, read_classifier
+from videoswin.predict.peer_weights import read_published
 from videoswin.values import ClipSpec, Views
-from videoswin.weights import Weights
 
 Progress = Callable[[int, int], None]
 """Called with (videos done, videos listed); the first call has 0 done."""
@@ -37,6 +37,9 @@ class EvaluateConfig:
 
     views: Views = field(default_factory=Views)
     """Views of a video; the paper has 4x3 on Kinetics, 1x3 on Something-Something (Sec. 4.1)."""
+    peer: str = ""
+    """The peer whose published weights these are: a state dict of torchvision or a folder of transformers.
+    Weights trained here say it themselves."""
     root: str = ""
     """Folder that relative paths of a list start from; empty: the folder of the list."""
     batch_size: int = 1
@@ -69,7 +72,7 @@ def evaluate(
     Label names of the data are matched with those saved in the weights. Raises WeightsError, ConfigError or
     AnnotationError before the first video is read, and DatasetError when none could be.
     """
-    loaded = weights_files.read(weights)
+    loaded = read_published(config.peer, weights) if config.peer else read_classifier(weights)
     annotations = _read_annotations(source, config.root, loaded)
     predictor = Predictor(
         loaded,
@@ -78,7 +81,7 @@ def evaluate(
         precision=config.precision,
         views_per_pass=config.views_per_pass,
     )
-    probabilities = torch.zeros(len(annotations.samples), loaded.config.num_classes)  # (N, K)
+    probabilities = torch.zeros(len(annotations.samples), loaded.num_classes)  # (N, K)
     is_read, bad = _fill(probabilities, _batches(annotations, predictor, config), predictor, progress)
     if not is_read.any():
         first = DecodeError(bad[0].path, bad[0].code, bad[0].reason)
@@ -100,13 +103,13 @@ def evaluate(
     )
 
 
-def _read_annotations(source: str | os.PathLike[str], root: str, weights: Weights) -> Annotations:
+def _read_annotations(source: str | os.PathLike[str], root: str, weights: Classifier) -> Annotations:
     """The labelled videos, their labels numbered and named as in the weights.
 
     Weights without names take those of the data: either class numbers, or as many names as there are classes.
     """
     annotations = read_annotations(source, root=root or None, labels=weights.labels)
-    num_classes = weights.config.num_classes
+    num_classes = weights.num_classes
     numbers = tuple(str(number) for number in range(num_classes))
     num_labels = len(annotations.labels)
     if num_labels < num_classes and annotations.labels == numbers[:num_labels]:

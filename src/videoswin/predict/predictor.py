@@ -15,10 +15,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from videoswin import weights as weights_files
 from videoswin.data.clips import test_views
 from videoswin.data.sampling import test_indices
 from videoswin.errors import ConfigError
+from videoswin.predict.classifier import Classifier, read_classifier
 from videoswin.predict.views import mean_probabilities
 from videoswin.values import Prediction, Views
 from videoswin.weights import Weights
@@ -45,7 +45,7 @@ class Predictor:
 
     def __init__(
         self,
-        weights: str | os.PathLike[str] | Weights,
+        weights: str | os.PathLike[str] | Weights | Classifier,
         *,
         views: Views = Views(),
         device: str = "cpu",
@@ -57,15 +57,15 @@ class Predictor:
         if views_per_pass < 1:
             raise ConfigError(f"views_per_pass is {views_per_pass}; allowed: 1 or more")
         self.device = find_device(device)
-        loaded = weights if isinstance(weights, Weights) else weights_files.read(weights)
+        loaded = weights if isinstance(weights, Classifier) else read_classifier(weights)
         # Views that don't fit the sampling are refused here, not at the first video.
         test_indices(1, loaded.clip, views.clips)
         self.clip = loaded.clip
-        self.labels = loaded.labels or tuple(str(index) for index in range(loaded.config.num_classes))
+        self.labels = loaded.labels or tuple(str(index) for index in range(loaded.num_classes))
         self.views = views
         self.views_per_pass = views_per_pass
         self._autocast = PRECISIONS[precision]
-        self._model = weights_files.build(loaded).to(self.device).eval()
+        self.model = loaded.model.to(self.device).eval()
 
     def __call__(self, path: str | os.PathLike[str]) -> Prediction:
         """The classes of one video, most probable first. Raises DecodeError when the file can't be used."""
@@ -86,7 +86,7 @@ class Predictor:
     def probabilities(self, clips: Tensor) -> Tensor:
         """Class probabilities (B, K) float32 on the predictor's device, of clips (B, V, 3, T, H, W) uint8."""
         with self._autocast(self.device):
-            return mean_probabilities(self._model, clips, views_per_pass=self.views_per_pass)
+            return mean_probabilities(self.model, clips, views_per_pass=self.views_per_pass)
 
 
 def find_device(name: str) -> torch.device:
