@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -40,6 +41,7 @@ def test_a_sound_file(tmp_path, capsys):
     shown = {name: value.strip() for name, value in rows(capsys).items()}
     assert shown["format"] == "videoswin"
     assert shown["model"] == "no published size (width 8, depths 1,1, heads 1,2)"
+    assert shown["design"] == "joint, shift 3d"
     assert shown["window"] == "2x3x3"
     assert shown["patch"] == "2x4x4"
     assert shown["classes"] == "3, labels [run], b, c"
@@ -47,6 +49,14 @@ def test_a_sound_file(tmp_path, capsys):
     assert shown["note: by"] == "me"
     assert shown["tensors"] == "37 (37 float32)"
     assert shown["verdict"] == "can be used"
+
+
+def test_another_design(tmp_path, capsys):
+    config = replace(MICRO, design="factorized", shift="spatial", temporal_bias=True)
+    weights.save(tmp_path / "a.safetensors", VideoSwin(config), labels=(), clip=ClipSpec())
+    assert main([str(tmp_path / "a.safetensors")]) == 0
+    shown = {name: value.strip() for name, value in rows(capsys).items()}
+    assert shown["design"] == "factorized, shift spatial, temporal bias"
 
 
 def test_a_2d_pth(tmp_path, capsys):

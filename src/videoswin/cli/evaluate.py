@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> int:
 def evaluate(
     weights: str,
     data: str,
+    peer: str = "",
     views: str = "4x3",
     root: str = "",
     output: str = "evaluation",
@@ -43,8 +44,11 @@ def evaluate(
 
     Args:
         weights: Weights file: .safetensors of videoswin, or .pth of the official code.
+        peer: Another backbone whose published weights these are, such as r3d_18 for a state dict of
+            torchvision or videomae for a folder of transformers. What was trained here needs no --peer.
         data: Folder with a folder of videos a class, text with `path label` lines, or CSV with path,label.
-        views: Clips in time x crops in space; the paper has 4x3 on Kinetics, 1x3 on Something-Something.
+        views: Clips in time x crops (1, 3 or 5) in space; the paper has 4x3 on Kinetics, 1x3 on
+            Something-Something.
         root: Folder that relative paths of a list start from; empty: the folder of the list.
         output: Folder for report.json, predictions.jsonl and confusion.png.
         force: Overwrite a report that is in the output folder.
@@ -59,6 +63,7 @@ def evaluate(
 
     config = EvaluateConfig(
         views=parsed_views,
+        peer=peer,
         root=root,
         batch_size=batch_size,
         num_workers=num_workers,

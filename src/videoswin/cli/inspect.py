@@ -10,6 +10,7 @@ from videoswin.cli.parse import call
 from videoswin.errors import WeightsError, printable
 
 if TYPE_CHECKING:
+    from videoswin.model import SwinConfig
     from videoswin.weights.inspection import Inspection
 
 SHOWN = 8
@@ -60,12 +61,18 @@ def _model_rows(found: Inspection) -> list[tuple[str, str]]:
         labels = f"labels {_some(found.labels, 4)}" if found.labels else "no labels"
         rows += [
             ("model", f"{found.variant or 'no published size'} ({size})"),
+            ("design", _design(config)),
             ("window", "x".join(map(str, config.window))),
             ("patch", "x".join(map(str, config.patch))),
             ("classes", f"{config.num_classes}, {labels}" if found.has_head else "none for videos"),
             ("clip", f"{clip.num_frames} frames, stride {clip.stride}, {clip.size} px, {clip.sampling}"),
         ]
     return rows + [(f"note: {printable(key)}", printable(value)) for key, value in found.notes.items()]
+
+
+def _design(config: SwinConfig) -> str:
+    bias = ", temporal bias" if config.temporal_bias else ""
+    return f"{config.design}, shift {config.shift}{bias}"
 
 
 def _tensor_rows(found: Inspection) -> list[tuple[str, str]]:

@@ -20,11 +20,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("videoswin.cli.train", "train or fine-tune on your own videos"),
     "evaluate": ("videoswin.cli.evaluate", "top-1/top-5 of weights on labelled videos, as the paper tests"),
     "predict": ("videoswin.cli.predict", "name the action in video files"),
+    "ablate": ("videoswin.cli.ablate", "run a table of the paper's ablations on your own videos"),
     "data": ("videoswin.cli.data", "check video files before you use them"),
     "weights": ("videoswin.cli.weights", "list and download the published weights"),
     "inspect": ("videoswin.cli.inspect", "what a weights file holds, and what is odd about it"),
     "convert": ("videoswin.cli.convert", "turn a weights file into another format"),
-    "cost": ("videoswin.cli.cost", "parameters and multiply-adds of a model, by stage"),
+    "cost": ("videoswin.cli.cost", "parameters, multiply-adds and memory of a model, beside the paper's"),
     "bench": ("videoswin.cli.bench", "measure speed and memory beside a peer, in one run"),
 }
 

@@ -1,9 +1,10 @@
 """Options of a verb from a typed function: jsonargparse reads its signature and docstring.
 
 One place decides how every verb looks: required parameters are positionals (a `list` takes one or more), the
-others are options; a `bool` that is False by default is a flag; dataclass parameters are nested options
-(`--data.train`); `--config FILE.yaml` and `--print_config` always work. Configuration dataclasses have no
-`slots`: jsonargparse reads their defaults through `vars()`.
+others are options; a `bool` that is False by default is a flag; dataclass parameters, required ones too, are
+nested options (`--data.train`, and `--data FILE.yaml` for all of them); `--config FILE.yaml` and
+`--print_config` always work. Configuration dataclasses have no `slots`: jsonargparse reads their defaults
+through `vars()`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable
+from dataclasses import is_dataclass
 
 from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
@@ -51,7 +53,11 @@ def build_parser(function: Callable[..., int], *, prog: str) -> ArgumentParser:
     function.__annotations__ = types
     help_of = {parameter.arg_name: parameter.description for parameter in text.params}
     parameters = inspect.signature(function).parameters
-    required = [name for name, p in parameters.items() if p.default is inspect.Parameter.empty]
+    required = [
+        name
+        for name, p in parameters.items()
+        if p.default is inspect.Parameter.empty and not is_dataclass(types[name])
+    ]
     for name in required:
         if typing.get_origin(types[name]) is list:
             parser.add_argument(name, type=typing.get_args(types[name])[0], nargs="+", help=help_of[name])

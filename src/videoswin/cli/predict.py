@@ -33,7 +33,7 @@ def predict(
     Args:
         weights: Weights file: .safetensors of videoswin, or .pth of the official code.
         videos: Video files.
-        views: Clips in time x crops in space, whose probabilities are averaged; crops are 1 or 3.
+        views: Clips in time x crops in space, whose probabilities are averaged; crops are 1, 3 or 5.
         top: How many classes to show.
         json: Print one JSON object a video instead of tables.
         device: auto, cpu, cuda, cuda:1, mps ...; auto is CUDA where present, else the CPU.
