@@ -18,22 +18,23 @@ FILES = sorted(path for path in SOURCE.rglob("*.py"))
 
 LAYER = {
     "errors": 0,
-    **dict.fromkeys(("values", "storage"), 1),
+    **dict.fromkeys(("values", "storage", "packages"), 1),
     "ops": 2,
     **dict.fromkeys(("model", "data"), 3),
-    "weights": 4,
+    **dict.fromkeys(("weights", "peers"), 4),
     "predict": 5,
     "evaluate": 6,
     "train": 7,
-    **dict.fromkeys(("demo", "bench", "hub"), 8),
+    **dict.fromkeys(("demo", "bench", "hub", "ablate"), 8),
     "cli": 9,
 }
 NEVER = {
     "data": {"model", "ops"},
     "model": {"data"},
-    "demo": {"bench", "hub"},
-    "bench": {"demo", "hub"},
-    "hub": {"demo", "bench"},
+    "demo": {"bench", "hub", "ablate"},
+    "bench": {"demo", "hub", "ablate"},
+    "hub": {"demo", "bench", "ablate"},
+    "ablate": {"demo", "bench", "hub"},
 }
 
 # Third-party modules and the only places that may import them.
@@ -41,10 +42,11 @@ HOMES = {
     "av": ("data/container.py", "demo/"),
     "lightning": ("train/",),
     "torchmetrics": ("train/",),
-    "matplotlib": ("data/", "evaluate/", "train/", "demo/"),
+    "matplotlib": ("data/", "evaluate/", "train/", "demo/", "ablate/"),
     "jsonargparse": ("cli/", "train/"),
     **dict.fromkeys(("pooch", "requests", "tqdm", "filelock"), ("weights/download.py",)),
-    **dict.fromkeys(("huggingface_hub", "transformers"), ("hub/",)),
+    **dict.fromkeys(("huggingface_hub", "transformers"), ("hub/", "peers/transformers_models.py")),
+    "torchvision": ("peers/",),
     "rich": ("cli/", "train/", "demo/"),
 }
 CORE = {"torch", "numpy", "safetensors"}

@@ -45,6 +45,8 @@ def micro_config(
     output: Path,
     *,
     val: Path | None = None,
+    test: Path | None = None,
+    views: str = "",
     weights: str = "",
     model: SwinConfig | None = MICRO,
     clip: ClipSpec | None = CLIP,
@@ -62,6 +64,7 @@ def micro_config(
         data=DataConfig(
             train=str(videos),
             val="" if val is None else str(val),
+            test="" if test is None else str(test),
             val_fraction=0.25,
             num_workers=num_workers,
         ),
@@ -69,6 +72,7 @@ def micro_config(
         schedule=ScheduleConfig(warmup_epochs=0.5),
         epochs=epochs,
         batch_size=3,
+        views=views,
         seed=seed,
         output=str(output),
     )

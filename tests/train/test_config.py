@@ -33,6 +33,8 @@ def test_defaults_need_only_the_videos() -> None:
         ({"seed": -1}, "seed is -1, allowed: 0 or more"),
         ({"output": ""}, "output is '', allowed: a folder"),
         ({"max_bad_fraction": 1.5}, "max_bad_fraction is 1.5, allowed: 0 to 1"),
+        ({"views": "4by3"}, "views are '4by3'; allowed: CLIPSxCROPS"),
+        ({"views": "4x2"}, "views ask for 2 crops"),
         ({"epochs": 2}, "schedule.warmup_epochs is 2.5, allowed: less than epochs (2)"),
     ],
 )

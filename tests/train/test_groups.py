@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn import Parameter
+from torch import nn
 
-from videoswin.model import SWIN_B, VideoSwin
+from tests.peers.material import CLIP, SETTINGS
+from videoswin.model import SWIN_B, SWIN_T, VideoSwin
+from videoswin.peers.build import build
+from videoswin.peers.config import PeerConfig, PeerName
 from videoswin.train.config import Preset
-from videoswin.train.groups import Kind, kind_of, parameter_groups
+from videoswin.train.groups import Kind, kind_of, norm_names, parameter_groups
 
 
 @pytest.mark.parametrize(
@@ -28,14 +32,46 @@ from videoswin.train.groups import Kind, kind_of, parameter_groups
     ],
 )
 def test_kind_of_a_parameter(name: str, kind: Kind) -> None:
-    assert kind_of(name) == kind
-
-
-def swin_b_groups(preset: Preset) -> dict[str, tuple[int, float, float]]:
     with torch.device("meta"):
         model = VideoSwin(SWIN_B)
+    assert name in dict(model.named_parameters())
+    assert kind_of(name, norms=norm_names(model)) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("timesformer", {"tables": 3, "norms": 8, "backbone": 16, "head": 2}),
+        ("vivit", {"tables": 2, "norms": 6, "backbone": 14, "head": 2}),
+        ("videomae", {"norms": 6, "backbone": 13, "head": 2}),
+        ("vjepa2", {"norms": 14, "backbone": 37, "head": 2}),
+    ],
+)
+def test_groups_of_a_peer(name: PeerName, expected: dict[Kind, int]) -> None:
+    model = build(PeerConfig(name=name, num_classes=3, clip=CLIP, settings=SETTINGS[name]))
+    groups = groups_of(model, "clean")
+    assert {kind: num_tensors for kind, (num_tensors, _, _) in groups.items()} == expected
+    assert groups["head"][1:] == (1.0, 0.05)
+    assert groups["norms"][1:] == (0.1, 0.0)
+    assert groups["backbone"][1:] == (0.1, 0.05)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm3d(2), nn.GroupNorm(1, 2), nn.RMSNorm(2)])
+def test_norms_are_known_by_their_type(norm: nn.Module) -> None:
+    model = nn.Sequential(nn.Conv3d(1, 2, 1), norm)
+    assert norm_names(model) == {f"1.{name}" for name, _ in norm.named_parameters()} != set()
+    assert norm_names(norm) == {name for name, _ in norm.named_parameters()}
+
+
+def swin_b_groups(preset: Preset) -> dict[Kind, tuple[int, float, float]]:
+    with torch.device("meta"):
+        return groups_of(VideoSwin(SWIN_B), preset)
+
+
+def groups_of(model: nn.Module, preset: Preset) -> dict[Kind, tuple[int, float, float]]:
+    """Number of tensors, learning rate and decay of each group."""
     groups = parameter_groups(
-        model.named_parameters(),
+        model,
         preset=preset,
         learning_rate=1.0,
         backbone_multiplier=0.1,
@@ -63,21 +99,37 @@ def test_clean_groups_of_swin_b() -> None:
     }
 
 
+@pytest.mark.parametrize(("preset", "decay_of_norms"), [("official", 0.05), ("clean", 0.0)])
+def test_gates_and_temporal_norms_of_the_factorized_design_are_norms(
+    preset: Preset, decay_of_norms: float
+) -> None:
+    with torch.device("meta"):
+        model = VideoSwin(replace(SWIN_T, design="factorized"))
+    assert kind_of("layers.2.blocks.5.temporal.gate", norms=norm_names(model)) == "norms"
+    assert kind_of("layers.2.blocks.5.temporal.attn.qkv.weight", norms=norm_names(model)) == "backbone"
+    groups = groups_of(model, preset)
+    # Swin-T has 58 tensors of norms; each of its 12 blocks gets a norm's two and a gate.
+    assert groups["norms"] == (58 + 12 * 3, 0.1, decay_of_norms)
+    assert groups["backbone"] == (101 + 12 * 4, 0.1, 0.05)
+
+
 def test_backbone_of_swin_b_has_100_weights_and_97_biases() -> None:
     with torch.device("meta"):
-        names = [name for name, _ in VideoSwin(SWIN_B).named_parameters() if kind_of(name) == "backbone"]
+        model = VideoSwin(SWIN_B)
+    norms = norm_names(model)
+    names = [name for name, _ in model.named_parameters() if kind_of(name, norms=norms) == "backbone"]
     assert Counter(name.rpartition(".")[2] for name in names) == {"weight": 100, "bias": 97}
 
 
 def test_frozen_parameters_and_empty_groups_are_left_out() -> None:
-    frozen = Parameter(torch.zeros(1), requires_grad=False)
-    free = Parameter(torch.zeros(1))
+    model = nn.ModuleDict({"norm": nn.LayerNorm(1), "head": nn.Linear(1, 1, bias=False)})
+    model["norm"].requires_grad_(False)
     groups = parameter_groups(
-        [("norm.weight", frozen), ("head.weight", free)],
+        model,
         preset="clean",
         learning_rate=1e-3,
         backbone_multiplier=0.1,
         weight_decay=0.05,
     )
     assert [group["name"] for group in groups] == ["head"]
-    assert groups[0]["params"] == [free]
+    assert groups[0]["params"] == [model["head"].weight]

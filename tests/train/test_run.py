@@ -76,6 +76,7 @@ def test_a_run_learns_and_says_where_it_left_what(finished: Finished) -> None:
     result = finished.result
     assert result.best_top1 == 1.0  # bright against dark
     assert result.best_epoch in (1, 2)
+    assert result.evaluation is None
     assert sorted(path.name for path in result.output.iterdir()) == [
         "bad_samples.jsonl",
         "best.safetensors",

@@ -4,6 +4,7 @@ import logging
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -103,13 +104,58 @@ def test_the_same_model_beside_weights_is_fine(pretrained: Path) -> None:
 
 
 def test_another_model_beside_weights_is_refused(pretrained: Path) -> None:
-    other = replace(MICRO, window=(2, 7, 7), mlp_ratio=2.0)
+    other = replace(MICRO, patch=(4, 4, 4), mlp_ratio=2.0)
     message = (
-        f"model and weights ({pretrained}) disagree: window is [2, 7, 7] in model and [2, 4, 4] in weights; "
+        f"model and weights ({pretrained}) disagree: patch is [4, 4, 4] in model and [2, 4, 4] in weights; "
         "mlp_ratio is 2.0 in model and 4.0 in weights; leave model out to take it from the weights"
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
         read_pretrained(config_with(pretrained, model=other))
+
+
+def test_another_window_resizes_the_tables(pretrained: Path) -> None:
+    """As from Kinetics with window 8 to Something-Something with 16."""
+    config = config_with(pretrained, model=replace(MICRO, window=(4, 4, 4)))
+    found = read_pretrained(config)
+    assert found is not None
+    assert found.steps == ("2 bias tables from window 2x4x4 to 4x4x4 (stretch)",)
+    model = build_model(config, found, labels=LABELS)
+    assert model.config == replace(MICRO, window=(4, 4, 4), num_classes=2)
+    old = weights.read(pretrained).state_dict["layers.0.blocks.0.attn.relative_position_bias_table"]
+    new = model.layers[0].blocks[0].attn.relative_position_bias_table
+    assert torch.equal(new[3 * 49 : 4 * 49], old[49 : 2 * 49])  # offset 0
+
+
+@pytest.mark.parametrize(
+    ("change", "num_new"),
+    [
+        ({"design": "split", "window": (4, 4, 4)}, 24),
+        ({"design": "factorized", "window": (4, 4, 4)}, 14),
+        ({"design": "factorized", "temporal_bias": True, "shift": "spatial"}, 16),
+        ({"shift": "none", "legacy_bias_index": True}, 0),
+    ],
+)
+def test_another_design_starts_from_the_same_weights(
+    pretrained: Path, change: dict[str, Any], num_new: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    config = config_with(pretrained, model=replace(MICRO, **change))
+    found = read_pretrained(config)
+    assert found is not None
+    model = build_model(config, found, labels=LABELS)
+    assert model.config == replace(MICRO, num_classes=2, **change)
+    joint = weights.read(pretrained).state_dict
+    assert len(model.state_dict().keys() - joint.keys()) == num_new
+    assert torch.equal(model.head.weight, joint["head.weight"])
+    assert sum(f"{num_new} tensors are new" in line for line in caplog.messages) == (num_new > 0)
+
+
+def test_trained_temporal_parts_are_not_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "split.safetensors"
+    split = VideoSwin(replace(MICRO, design="split", num_classes=2))
+    weights.save(path, split, labels=LABELS, clip=CLIP)
+    with pytest.raises(WeightsError, match="a split model can't become a joint model: 24 trained tensors"):
+        read_pretrained(config_with(path, model=MICRO))
 
 
 def test_weights_that_are_not_there(tmp_path: Path) -> None:
@@ -128,7 +174,7 @@ def picture_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_2d_swin_is_inflated_and_said_so(picture_model: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    config = config_with(picture_model, inflation=Inflation(temporal_window=2), model=MICRO)
+    config = config_with(picture_model, model=MICRO)
     found = read_pretrained(config)
     assert found is not None
     # As many labels as the classifier default has: the head is new all the same.
@@ -154,6 +200,28 @@ def test_another_2d_model_than_wanted_is_refused_with_both_numbers(picture_model
     )
     with pytest.raises(ConfigError, match=message):
         read_pretrained(config_with(picture_model, model=other))
+
+
+@pytest.mark.parametrize("design", ["joint", "split", "factorized"])
+def test_a_2d_swin_takes_the_window_and_design_of_the_model(picture_model: Path, design: Any) -> None:
+    model = replace(MICRO, window=(4, 3, 5), patch=(4, 4, 4), design=design)
+    found = read_pretrained(config_with(picture_model, inflation=Inflation(temporal_patch=4), model=model))
+    assert found is not None
+    assert found.config == model
+    assert weights.build(found, num_classes=2).config == replace(model, num_classes=2)
+
+
+def test_a_2d_swin_has_one_temporal_patch_and_window(picture_model: Path) -> None:
+    model = replace(MICRO, patch=(4, 4, 4))
+    message = (
+        r"model\.patch is \[4, 4, 4\], but .*swin_2d\.pth is inflated to patches of 2 frames; set "
+        r"inflation\.temporal_patch to 4 \(or model\.patch to \[2, 4, 4\]\)"
+    )
+    with pytest.raises(ConfigError, match=message):
+        read_pretrained(config_with(picture_model, model=model))
+    message = r"inflation\.temporal_window is 16, but model\.window is \[2, 4, 4\]; leave inflation\."
+    with pytest.raises(ConfigError, match=message):
+        read_pretrained(config_with(picture_model, model=MICRO, inflation=Inflation(temporal_window=16)))
 
 
 def test_an_inflation_of_nothing_is_refused(pretrained: Path) -> None:

@@ -11,11 +11,11 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from videoswin import weights
 from videoswin.data.annotations import Sample
 from videoswin.data.dataset import Batch
 from videoswin.data.ledger import BadSampleLedger
 from videoswin.errors import DatasetError, NonFiniteLossError, printable
+from videoswin.predict.classifier import save_classifier
 from videoswin.train.module import TrainModule
 from videoswin.values import ClipSpec
 
@@ -155,4 +155,4 @@ class BestAndLast(Callback):
             assert isinstance(pl_module, TrainModule)
             notes = {"epoch": str(trainer.current_epoch + 1), "val_top1": f"{top1:.4f}"}
             for path in [self.best, self.last] if is_best else [self.last]:
-                weights.save(path, pl_module.model, labels=self.labels, clip=self.clip, notes=notes)
+                save_classifier(path, pl_module.model, labels=self.labels, clip=self.clip, notes=notes)

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple, get_args
 from videoswin.data.augment import Augment
 from videoswin.errors import ConfigError
 from videoswin.model.config import SwinConfig
-from videoswin.values import ClipSpec
+from videoswin.peers.config import PEERS, peer_name
+from videoswin.values import ClipSpec, Views
 from videoswin.weights.inflation import Inflation
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -48,6 +49,8 @@ class DataConfig:
     """Videos to learn from. Required."""
     val: str = ""
     """Videos to validate on. Empty: `val_fraction` of every class of `train` is held out instead."""
+    test: str = ""
+    """Videos to evaluate the last weights on after training, with `views`. Empty: none."""
     root: str = ""
     """Folder that relative paths of a list or CSV file start from. Empty: the folder of that file."""
     val_fraction: float = 0.1
@@ -121,9 +124,14 @@ class TrainConfig:
     scratch."""
     inflation: Inflation = Inflation()  # noqa: RUF009 (frozen)
     """How a 2D Swin in `weights` becomes a Video Swin. Only for such weights."""
+    peer: str = ""
+    """Another backbone by this protocol, of torchvision or transformers (videoswin.peers.config names them).
+    Empty: Video Swin. `weights` is then a state dict of torchvision, a folder that transformers saved or an
+    earlier run's file; `clip` null means the clip of its published weights."""
     model: SwinConfig | None = None
-    """The architecture. Null: that of `weights`, from scratch Swin-T. With `weights` it can only be null or
-    the same. The number of classes always comes from the data."""
+    """The architecture. Null: that of `weights`, from scratch Swin-T. With `weights` of a joint or 2D Swin it
+    may have another window, design, shift, temporal bias and bias index; the rest must be the same, and
+    fields left out are Swin-T's. The number of classes always comes from the data."""
     clip: ClipSpec | None = None
     """How a clip is cut from a video. Null: as `weights` were trained, from scratch 32 frames, stride 2,
     224 px."""
@@ -149,6 +157,9 @@ class TrainConfig:
     """Stochastic depth of the last block, in [0, 1); it grows from 0 (paper: T 0.1, S 0.2, B 0.3)."""
     head_dropout: float = 0.5
     """Dropout before the head, in [0, 1)."""
+    views: str = ""
+    """Test-time views, clips x crops, for `data.test`. Empty: the paper's, 4x3 for dense sampling and 1x3 for
+    uniform, whose one clip spans the whole video."""
     checkpoint_blocks: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
     seed: int = 0
@@ -159,6 +170,9 @@ class TrainConfig:
     """Share of unreadable videos, in [0, 1], above which the run stops once there are 10 of them."""
 
     def __post_init__(self) -> None:
+        if self.views != "":
+            Views.parse(self.views)
+        _check(*_peer_rules(self))
         rates = ("label_smoothing", "drop_path_rate", "head_dropout")
         fraction, warmup = self.max_bad_fraction, self.schedule.warmup_epochs
         _check(
@@ -175,6 +189,22 @@ class TrainConfig:
                 "schedule.warmup_epochs", warmup, warmup < self.epochs, f"less than epochs ({self.epochs})"
             ),
         )
+
+
+def _peer_rules(config: TrainConfig) -> list[_Rule]:
+    """What means nothing for a peer must be left alone, so that nobody believes that it had an effect."""
+    if config.peer not in PEERS:
+        known = f"empty (Video Swin), {', '.join(PEERS)}"
+        return [_Rule("peer", config.peer, config.peer == "", known)]
+    spec, rate, who = PEERS[peer_name(config.peer)], config.drop_path_rate, f"with peer {config.peer}"
+    has_rate = spec.has_drop_path or rate in (0.0, TrainConfig.drop_path_rate)
+    blocks = config.checkpoint_blocks
+    return [
+        _Rule("model", config.model, config.model is None, f"null {who}"),
+        _Rule("inflation", config.inflation, config.inflation == Inflation(), f"the default {who}"),
+        _Rule("drop_path_rate", rate, has_rate, f"0 {who}, which has no stochastic depth"),
+        _Rule("checkpoint_blocks", blocks, not blocks or spec.library == "transformers", f"false {who}"),
+    ]
 
 
 def _count(name: str, value: int) -> _Rule:

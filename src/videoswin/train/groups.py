@@ -7,14 +7,24 @@ that code's configuration says, as later re-implementations do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set
 from typing import Literal, NamedTuple, TypedDict
 
+from torch import nn
 from torch.nn import Parameter
 
 from videoswin.train.config import Preset
 
 Kind = Literal["tables", "norms", "backbone", "head"]
+
+
+NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm)
+TABLES = {
+    "relative_position_bias_table",
+    *("rel_pos_h", "rel_pos_w", "rel_pos_t", "class_token", "spatial_pos", "temporal_pos"),  # MViT
+    *("position_embeddings", "time_embeddings", "cls_token"),  # TimeSformer, ViViT
+}
+"""Last parts of the names of learnt positions, of Video Swin and of peers."""
 
 
 class Rule(NamedTuple):
@@ -50,7 +60,7 @@ class Group(TypedDict):
 
 
 def parameter_groups(
-    named_parameters: Iterable[tuple[str, Parameter]],
+    model: nn.Module,
     *,
     preset: Preset,
     learning_rate: float,
@@ -59,9 +69,10 @@ def parameter_groups(
 ) -> list[Group]:
     """Groups in the order of the preset's table, without empty ones. Frozen parameters are in none."""
     members: dict[Kind, list[Parameter]] = {kind: [] for kind in PRESETS[preset]}
-    for name, parameter in named_parameters:
+    norms = norm_names(model)
+    for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            members[kind_of(name)].append(parameter)
+            members[kind_of(name, norms=norms)].append(parameter)
     return [
         Group(
             name=kind,
@@ -74,15 +85,22 @@ def parameter_groups(
     ]
 
 
-def kind_of(name: str) -> Kind:
-    """The kind of a parameter of VideoSwin by its name: `layers.0.blocks.1.norm1.weight` is one of the
-    norms."""
+def norm_names(model: nn.Module) -> frozenset[str]:
+    """Names of the parameters of normalisation layers."""
+    return frozenset(
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in model.named_modules()
+        if isinstance(module, NORMS)
+        for name, _ in module.named_parameters(recurse=False)
+    )
+
+
+def kind_of(name: str, *, norms: Set[str]) -> Kind:
+    """The kind of a parameter by its name: `layers.0.blocks.1.norm1.weight` is one of the `norms`."""
     parts = name.split(".")
-    if parts[-1] == "relative_position_bias_table":
-        return "tables"
     if parts[0] == "head":
         return "head"
+    if parts[-1] in TABLES:
+        return "tables"
     # A gate is one number with a start of its own, as a norm's weight is: decay would pull time out again.
-    if parts[-1] == "gate" or any(part.startswith("norm") for part in parts):
-        return "norms"
-    return "backbone"
+    return "norms" if name in norms or parts[-1] == "gate" else "backbone"

@@ -10,14 +10,13 @@ from collections.abc import Callable
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
 from videoswin.data.dataset import Batch
 from videoswin.evaluate.metrics import label_ranks
-from videoswin.model import VideoSwin
 from videoswin.train.config import OptimizerConfig
 from videoswin.train.groups import parameter_groups
 
@@ -29,7 +28,7 @@ class TrainModule(LightningModule):
     video that could not be read counts as wrong in val/top1 and val/top5.
 
     Args:
-        model: Learns in place.
+        model: Clips (B V, 3, T, H, W) uint8 -> logits (B V, K). Learns in place.
         optimizer: AdamW and its groups.
         factor: Number of an update, from 0 -> its learning rate, as a factor of the highest.
         batch_size: Clips of a full batch. In a smaller one each clip weighs the same.
@@ -38,7 +37,7 @@ class TrainModule(LightningModule):
 
     def __init__(
         self,
-        model: VideoSwin,
+        model: nn.Module,
         *,
         optimizer: OptimizerConfig,
         factor: Callable[[int], float],
@@ -95,7 +94,7 @@ class TrainModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
         groups = parameter_groups(
-            self.model.named_parameters(),
+            self.model,
             preset=config.preset,
             learning_rate=config.learning_rate,
             backbone_multiplier=config.backbone_multiplier,

@@ -10,26 +10,31 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch import Trainer
+from torch import nn
 
 from videoswin.errors import ConfigError
-from videoswin.model import VideoSwin
+from videoswin.train.begin import begin
 from videoswin.train.callbacks import BestAndLast
 from videoswin.train.config import TrainConfig
 from videoswin.train.curves import draw_curves, read_curves
 from videoswin.train.datamodule import Splits, VideoData, read_splits
+from videoswin.train.final import evaluate_last, plan_evaluation
 from videoswin.train.module import TrainModule
 from videoswin.train.output import prepare_output, write_config
 from videoswin.train.schedule import factor_at_update
-from videoswin.train.start import build_model, choose_clip, read_pretrained
 from videoswin.train.trainer import build_trainer, cores_shared_with, fit, quiet_lightning
 from videoswin.values import ClipSpec
 
 logger = logging.getLogger(__name__)
 
+EVALUATION = "evaluation"
+"""Folder, in that of the run, of the report on `data.test`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainResult:
-    """What a finished run leaves. best_top1 is of the validation set, in [0, 1]; best_epoch counts from 1."""
+    """What a finished run leaves. best_top1 is of the validation set, in [0, 1]; best_epoch counts from 1.
+    evaluation is the folder of the report on `data.test`, None without one."""
 
     output: Path
     best: Path
@@ -37,6 +42,7 @@ class TrainResult:
     curves: Path
     best_top1: float
     best_epoch: int
+    evaluation: Path | None
 
 
 def train(config: TrainConfig) -> TrainResult:
@@ -45,17 +51,18 @@ def train(config: TrainConfig) -> TrainResult:
     Seeds torch's global generator, for initial values and again for each batch (dropout).
 
     Raises, before anything is trained, ConfigError, AnnotationError, WeightsError or StorageError; later
-    DatasetError for too many unreadable videos, NonFiniteLossError, StorageError.
+    DatasetError for too many unreadable videos, NonFiniteLossError, StorageError. The weights are kept when
+    the evaluation on `data.test` fails.
     """
-    output = prepare_output(config.output, sources=(config.data.train, config.data.val))
+    output = prepare_output(config.output, sources=(config.data.train, config.data.val, config.data.test))
     if config.precision == "fp16" and not torch.cuda.is_available():
         raise ConfigError("precision is fp16, which needs a CUDA GPU; allowed here: fp32, bf16")
     torch.manual_seed(config.seed)
-    pretrained = read_pretrained(config)
-    clip = choose_clip(config, pretrained)
-    known_labels = () if pretrained is None else pretrained.labels
-    splits = read_splits(config.data, known_labels=known_labels, seed=config.seed)
-    model = build_model(config, pretrained, labels=splits.labels)
+    beginning = begin(config)
+    clip = beginning.clip
+    splits = read_splits(config.data, known_labels=beginning.known_labels, seed=config.seed)
+    plan = plan_evaluation(config, clip=clip, labels=splits.labels)
+    model = beginning.build(splits.labels)
     data = VideoData(
         splits,
         clip=clip,
@@ -71,6 +78,15 @@ def train(config: TrainConfig) -> TrainResult:
         for line in describe(config, splits, model, trainer, clip=clip, num_batches=data.num_batches):
             logger.info(line)
         fit(trainer, build_module(config, model, num_batches=data.num_batches), data)
+        result = _finish(output, keeper, is_evaluated=plan is not None)
+        if plan is not None:
+            device = trainer.strategy.root_device
+            evaluate_last(result.last, config.data.test, plan, device=device, folder=output / EVALUATION)
+    return result
+
+
+def _finish(output: Path, keeper: BestAndLast, *, is_evaluated: bool) -> TrainResult:
+    """Draw the curves and say where everything is."""
     result = TrainResult(
         output=output,
         best=keeper.best,
@@ -78,6 +94,7 @@ def train(config: TrainConfig) -> TrainResult:
         curves=output / "curves.png",
         best_top1=keeper.best_top1,
         best_epoch=keeper.best_epoch,
+        evaluation=output / EVALUATION if is_evaluated else None,
     )
     draw_curves(read_curves(output / "metrics.csv"), result.curves)
     logger.info(
@@ -87,7 +104,7 @@ def train(config: TrainConfig) -> TrainResult:
     return result
 
 
-def build_module(config: TrainConfig, model: VideoSwin, *, num_batches: int) -> TrainModule:
+def build_module(config: TrainConfig, model: nn.Module, *, num_batches: int) -> TrainModule:
     factor = partial(
         factor_at_update,
         shape=config.schedule.shape,
@@ -108,7 +125,7 @@ def build_module(config: TrainConfig, model: VideoSwin, *, num_batches: int) -> 
 def describe(
     config: TrainConfig,
     splits: Splits,
-    model: VideoSwin,
+    model: nn.Module,
     trainer: Trainer,
     *,
     clip: ClipSpec,
@@ -120,11 +137,12 @@ def describe(
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
     num_updates = math.ceil(num_batches / config.accumulate)
     update = config.batch_size * config.accumulate
+    peer = f"{config.peer}, " if config.peer else ""
     return [
         f"data: {len(splits.train)} training and {len(splits.val)} validation videos, "
         f"{len(splits.labels)} classes; clips of {clip.num_frames} frames ({clip.sampling}, "
         f"stride {clip.stride}), {clip.size} px",
-        f"model: {num_parameters:,} parameters; {config.precision} on {name}, "
+        f"model: {peer}{num_parameters:,} parameters; {config.precision} on {name}, "
         f"{torch.get_num_threads()} threads, {config.data.num_workers} loader workers",
         f"batch: {config.batch_size} clips x {config.accumulate} accumulated = {update} an update; "
         f"{num_batches} batches = {num_updates} updates an epoch, {config.epochs} epochs",

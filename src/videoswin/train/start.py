@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from torch import nn
 
@@ -12,7 +11,7 @@ from videoswin import weights
 from videoswin.errors import ConfigError
 from videoswin.model import SWIN_T, SwinConfig, VideoSwin
 from videoswin.train.config import TrainConfig
-from videoswin.values import ClipSpec
+from videoswin.values import ClipSpec, Size3
 from videoswin.weights import Inflation, Weights
 
 logger = logging.getLogger(__name__)
@@ -21,40 +20,50 @@ logger = logging.getLogger(__name__)
 def read_pretrained(config: TrainConfig) -> Weights | None:
     """The weights the run names, or None, which one line says: nobody trains from scratch by accident.
 
-    Raises WeightsError for a file that can't be used, ConfigError if `config.model` is another architecture
-    or `config.inflation` has nothing to inflate.
+    With `config.model` they get its window, design, shift and bias settings.
+
+    Raises WeightsError for a file that can't be used, ConfigError if `config.model` differs in anything else,
+    contradicts `config.inflation`, or if that has nothing to inflate.
     """
     if config.weights == "":
         if config.inflation != Inflation():
             raise ConfigError(
                 "inflation is set, but there are no weights to inflate; name a 2D Swin in weights"
             )
-        logger.info("training from scratch: no pretrained weights named (--weights PATH to fine-tune)")
-        multiplier = config.optimizer.backbone_multiplier
-        if multiplier != 1:
-            logger.info(
-                f"  the backbone learns at {multiplier:g} x the head's rate, which is meant for pretrained "
-                "weights; from scratch --optimizer.backbone_multiplier 1 is right"
-            )
+        say_from_scratch(config)
         return None
-    pretrained = weights.read(config.weights, inflation=config.inflation)
-    if config.model is not None:
-        _require_equal(config.model, pretrained)
-    return pretrained
+    if config.model is None:
+        return weights.read(config.weights, inflation=config.inflation)
+    window = Size3(*config.model.window)
+    pretrained = weights.read(config.weights, inflation=config.inflation, window=window)
+    if not pretrained.has_head:
+        _require_one_inflation(config, config.model, found=pretrained.config)
+    return weights.redesign(pretrained, config.model)
 
 
-def _require_equal(model: SwinConfig, pretrained: Weights) -> None:
-    """num_classes may differ: it comes from the data."""
-    wanted, found = asdict(model), asdict(pretrained.config)
-    differences = [
-        f"{name} is {json.dumps(wanted[name])} in model and {json.dumps(found[name])} in weights"
-        for name in wanted
-        if name != "num_classes" and wanted[name] != found[name]
-    ]
-    if differences:
+def say_from_scratch(config: TrainConfig) -> None:
+    """One line, and another if the learning rates are meant for pretrained weights."""
+    logger.info("training from scratch: no pretrained weights named (--weights PATH to fine-tune)")
+    multiplier = config.optimizer.backbone_multiplier
+    if multiplier != 1:
+        logger.info(
+            f"  the backbone learns at {multiplier:g} x the head's rate, which is meant for pretrained "
+            "weights; from scratch --optimizer.backbone_multiplier 1 is right"
+        )
+
+
+def _require_one_inflation(config: TrainConfig, model: SwinConfig, *, found: SwinConfig) -> None:
+    """`model` and `inflation` both name the frames of a patch and of the window of an inflated 2D Swin."""
+    name, frames, temporal_window = config.weights, found.patch[0], config.inflation.temporal_window
+    if model.patch[0] != frames:
         raise ConfigError(
-            f"model and weights ({pretrained.path}) disagree: {'; '.join(differences)}; "
-            "leave model out to take it from the weights"
+            f"model.patch is {list(model.patch)}, but {name} is inflated to patches of {frames} frames; set "
+            f"inflation.temporal_patch to {model.patch[0]} (or model.patch to {list(found.patch)})"
+        )
+    if temporal_window not in (Inflation.temporal_window, model.window[0]):
+        raise ConfigError(
+            f"inflation.temporal_window is {temporal_window}, but model.window is {list(model.window)}; "
+            "leave inflation.temporal_window out, the window of a named model counts"
         )
 
 
