@@ -121,6 +121,12 @@ def test_an_ablation_needs_videos_to_evaluate_on(videos: Path, tmp_path: Path) -
         AblateConfig(table="shift", run=run)
 
 
+def test_pairs_are_checked_before_anything_is_trained(videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pairs name 'up'; allowed: labels of the data: bright, dark"):
+        next(run_ablation(config(videos, tmp_path, pairs=(("up", "dark"),))))
+    assert not (tmp_path / "runs").exists()
+
+
 def test_weights_for_each_run_need_a_named_model(videos: Path, tmp_path: Path) -> None:
     run = replace(micro_config(videos, tmp_path, val=videos, model=None), weights="{setting}.safetensors")
     with pytest.raises(ConfigError, match="then model and clip must be given"):

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from videoswin.ablate.order import order_accuracy
+from videoswin.ablate.order import order_accuracy, require_labels
 from videoswin.ablate.tables import NEEDS_FLAT_WEIGHTS, TABLES, Setting, TableName
+from videoswin.data.annotations import read_annotations
 from videoswin.errors import ConfigError
 from videoswin.evaluate.report import PREDICTIONS_NAME, REPORT_NAME
 from videoswin.model.config import SWIN_T
@@ -133,6 +134,9 @@ def run_ablation(config: AblateConfig) -> Iterator[tuple[Result, int, int]]:
     runs = [_run_of(config, setting, seed) for setting, seed in planned]
     for run in runs:
         _require_same(run)
+    if config.pairs:
+        data = config.run.data
+        require_labels(config.pairs, read_annotations(data.train, root=data.root or None).labels)
     for number, ((setting, seed), run) in enumerate(zip(planned, runs, strict=True), start=1):
         logger.info(f"run {number} of {len(planned)}: {setting.name}, seed {seed}")
         yield _result(run, setting.name, config.pairs), number, len(planned)
