@@ -45,6 +45,7 @@ def write_set(folder: Path, *, per_class: int, seed: int) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_space_alone_stays_at_chance_where_joint_and_factorized_do_not(tmp_path: Path, capsys) -> None:
     train = write_set(tmp_path / "train", per_class=200, seed=0)
     test = write_set(tmp_path / "test", per_class=100, seed=1)
