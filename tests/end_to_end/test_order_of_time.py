@@ -74,7 +74,7 @@ views: 1x1
     with (output / "table.csv").open() as file:
         top1 = {row["setting"]: float(row["top1_mean"]) for row in csv.DictReader(file)}
     for name in ("joint", "factorized-temporal-bias"):
-        assert top1[name] > 0.9, (name, top1)
+        assert top1[name] > 0.8, (name, top1)
     # 200 videos, 3 seeds: the deviation of the mean of chance is 0.02.
     for name in ("spatial-only", "factorized"):
         assert 0.4 < top1[name] < 0.6, (name, top1)
