@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from videoswin.model import VideoSwin
 from videoswin.model.cost import cost
 from videoswin.predict import Predictor
-from videoswin.values import Size3
+from videoswin.values import Size3, Views
 
 ROUNDS = 5
 
@@ -31,7 +31,8 @@ class ModelCost:
 
 def measure_costs(weights: Sequence[Path], *, device: str = "auto") -> list[ModelCost]:
     """One entry a weights file. Timed in turn, round by round, so that a busy moment meets all alike."""
-    predictors = [Predictor(path, device=device) for path in weights]
+    # One view: it is the clip that is measured, and uniform sampling has no more.
+    predictors = [Predictor(path, views=Views(clips=1, crops=1), device=device) for path in weights]
     clips = [_clip(predictor) for predictor in predictors]
     counted = [_multiply_adds(*pair) for pair in zip(predictors, clips, strict=True)]
     for pair in zip(predictors, clips, strict=True):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from videoswin.ablate.summary import Row
 
-TABLE_COLUMNS = 120
+TABLE_COLUMNS = 140
 
 
 def main(arguments: list[str]) -> int:
@@ -101,7 +101,7 @@ def _print_table(title: str, rows: Sequence[Row]) -> None:
     headings, lines = cells(rows)
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1), pad_edge=False)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading == "setting" else "right")
+        table.add_column(heading, justify="left" if heading == "setting" else "right", no_wrap=True)
     for line in lines:
         table.add_row(*line)
     console = Console(highlight=False)
