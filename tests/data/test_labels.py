@@ -4,15 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from videoswin.data.labels import number_labels
-from videoswin.data.rows import Row
+from videoswin.data.labels import KnownNames, number_labels
+from videoswin.data.rows import Listing, Row
+from videoswin.data.table import Table, read_table
 from videoswin.errors import AnnotationError
 
 SOURCE = Path("list.csv")
 
 
-def rows(*labels: tuple[str, str]) -> list[Row]:
-    return [Row(f"line {i}", f"{i}.mp4", label, number) for i, (label, number) in enumerate(labels, start=2)]
+def table(*labels: tuple[str, str]) -> Table:
+    rows = [Row(line, f"{line}.mp4", label, number) for line, (label, number) in enumerate(labels, start=2)]
+    return read_table(SOURCE, Listing(rows=rows), "")
+
+
+def known(names: tuple[str, ...]) -> KnownNames | None:
+    return KnownNames(names, "the weights") if names else None
 
 
 @pytest.mark.parametrize(
@@ -26,20 +32,23 @@ def rows(*labels: tuple[str, str]) -> list[Row]:
             ("jump", "1", "walk"),
             [2, 0],
         ),  # a gap is named after its number
-        ([("", "3"), ("", "1")], (), ("0", "1", "2", "3"), [3, 1]),
+        ([("3", ""), ("1", "")], (), ("0", "1", "2", "3"), [3, 1]),
         (
             [("walk", "0"), ("jump", "1")],
             ("jump", "run", "walk"),
             ("jump", "run", "walk"),
             [2, 0],
         ),  # A05: by name
-        ([("", "1"), ("", "0")], ("jump", "walk"), ("jump", "walk"), [1, 0]),
+        ([("1", ""), ("0", "")], ("jump", "walk"), ("jump", "walk"), [1, 0]),
     ],
 )
 def test_numbers(
     given: list[tuple[str, str]], labels: tuple[str, ...], names: tuple[str, ...], ids: list[int]
 ) -> None:
-    assert number_labels(SOURCE, rows(*given), labels) == (names, ids)
+    read = table(*given)
+    found, numbers = number_labels(read, known(labels))
+    assert found == names
+    assert numbers[list(read.labels)].tolist() == ids
 
 
 @pytest.mark.parametrize(
@@ -50,8 +59,19 @@ def test_numbers(
             ("walk", "run"),
             "2 labels are not among the 2 classes of the weights (walk, run): line 3 'fly', line 4 'swim'",
         ),
-        ([("", "2"), ("", "0")], ("a", "b"), "list.csv: 1 labels are not in 0 to 1: line 2 2"),  # A04
-        ([("", "100000")], (), "list.csv: 1 labels are not in 0 to 99999: line 2 100000"),
+        ([("2", ""), ("0", "")], ("a", "b"), "list.csv: 1 labels are not in 0 to 1: line 2 '2'"),  # A04
+        (
+            [("1", ""), ("-1", ""), ("nan", ""), ("1.5", "")],
+            (),
+            "3 labels are not: line 3 '-1', line 4 'nan', line 5 '1.5'; where",
+        ),
+        (
+            [("1", ""), ("walk", "")],
+            (),
+            "1 labels are not: line 3 'walk'; where one label is a number, all must",
+        ),
+        ([("1234567890123", "")], (), "1 labels are not: line 2 '1234567890123'"),
+        ([("100000", "")], (), "list.csv: 1 labels are not in 0 to 99999: line 2 '100000'"),
         ([("a", "0"), ("b", "x")], (), "list.csv, line 3: label_id is 'x'; allowed: 0 to 99999"),
         ([("a", "0"), ("b", "")], (), "list.csv, line 3: label_id is ''; allowed: 0 to 99999"),
         ([("a", "0"), ("b", "100000")], (), "list.csv, line 3: label_id is '100000'; allowed"),
@@ -63,5 +83,5 @@ def test_what_does_not_fit_is_named(
     given: list[tuple[str, str]], labels: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(AnnotationError) as caught:
-        number_labels(SOURCE, rows(*given), labels)
+        number_labels(table(*given), known(labels))
     assert message in str(caught.value)

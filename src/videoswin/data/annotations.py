@@ -1,42 +1,40 @@
-"""Labelled videos from a folder per class, a `path label` list or a CSV, checked in one pass before anything
-starts."""
+"""Labelled videos from a folder per class, a list, a table (CSV, TSV, Parquet, JSON Lines), a Kinetics table
+or Something-Something's JSON, checked in one pass before anything starts."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from videoswin.data.labels import number_labels
-from videoswin.data.rows import Row, read_folder, read_list, some
+from videoswin.data.files import check_files
+from videoswin.data.label_map import read_label_map
+from videoswin.data.labels import KnownNames, number_labels
+from videoswin.data.repeats import merge_repeats
+from videoswin.data.rows import Listing, some
+from videoswin.data.samples import Columns, label_array, select
+from videoswin.data.samples import Sample as Sample  # part of what this module offers
+from videoswin.data.sources import read_listing
+from videoswin.data.splits import parse_source
+from videoswin.data.table import read_table
 from videoswin.errors import AnnotationError, ConfigError
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
-    """One labelled video."""
-
-    path: str
-    """As listed."""
-    file: Path
-    """Where it is."""
-    label: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Annotations:
     """Labelled videos in the order of their source. labels[sample.label] is the name of a sample's class."""
 
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     labels: tuple[str, ...]
     source: str
+    is_multi_label: bool = False
+    """Whether a video may have several classes; then `sample.labels` has them."""
 
 
 def read_annotations(
@@ -44,34 +42,48 @@ def read_annotations(
     *,
     root: str | os.PathLike[str] | None = None,
     labels: Sequence[str] = (),
+    label_map: str | os.PathLike[str] = "",
+    multi_label: bool = False,
 ) -> Annotations:
-    """Read labelled videos.
+    """Read labelled videos. docs/data.md has every format with an example.
 
     source: a folder with one folder per class; a text with `path label` a line, where the label is a number
-    or a name; or a CSV with the columns path and label (others are ignored, but `label_id` fixes the class
-    numbers). root: the folder that listed paths are relative to; by default the folder of the list. Paths may
-    not leave it. labels: class names of the weights. Names in the source are looked up there; names it has
-    not are an error. Raises AnnotationError, one line that names source, line and value, for anything that
-    would not train as written.
+    or a name; a table with a column of videos and one of classes (others are ignored, but `label_id` fixes
+    the class numbers and start and end name a segment); a Kinetics table; or a JSON list of
+    Something-Something. `SOURCE#val` takes the rows whose column split says so. root: the folder that listed
+    paths are relative to; by default the folder of the list. Paths may not leave it. labels: class names of
+    the weights. Names in the source are looked up there; names it has not are an error. label_map: a file of
+    class names, which counts where there are no `labels`. multi_label: rows of one video and segment are
+    its classes; a label with `|` has several without it. Raises AnnotationError, one line that names source,
+    line and value, for anything that would not train as written.
     """
-    origin = Path(source)
-    if origin.is_dir():
-        if root is not None:
-            raise AnnotationError(f"{origin}: a folder of classes takes no root; it is for lists of paths")
-        rows, base = read_folder(origin), origin
-    else:
-        rows, base = read_list(origin), Path(root) if root is not None else origin.parent
-    if not rows:
+    origin, split = parse_source(source)
+    if origin.is_dir() and root is not None:
+        raise AnnotationError(f"{origin}: a folder of classes takes no root; it is for lists of paths")
+    base = origin if origin.is_dir() else Path(root) if root is not None else origin.parent
+    listing = read_listing(origin, base)
+    table = read_table(origin, listing, split)
+    if not len(table):
         raise AnnotationError(f"{origin}: no labelled videos")
-    names, ids = number_labels(origin, rows, labels)
-    files = _find_files(origin, rows, base)
-    _check_duplicates(origin, rows, files, ids)
-    _warn_of_rare_classes(origin, names, ids)
-    samples = tuple(
-        Sample(path=row.path, file=file, label=label)
-        for row, file, label in zip(rows, files, ids, strict=True)
+    names, numbers = number_labels(table, _known_names(labels, label_map, listing))
+    table.is_multi_label |= multi_label
+    bounds = table.bounds()
+    hashes = check_files(table, os.path.abspath(base))
+    columns = Columns(
+        base=os.path.abspath(base),
+        text=table.text,
+        ends=np.frombuffer(table.ends, np.int64),
+        labels=numbers[np.frombuffer(table.labels, np.int32)],
+        label_ends=np.frombuffer(table.label_ends, np.uint32),
+        bounds=bounds,
+        unit=table.unit or "frames",
+        is_multi_label=table.is_multi_label,
     )
-    return Annotations(samples=samples, labels=names, source=str(origin))
+    samples = merge_repeats(table, columns, hashes, is_merging=multi_label)
+    _warn_of_rare_classes(origin, names, columns)
+    return Annotations(
+        samples=samples, labels=names, source=os.fspath(source), is_multi_label=table.is_multi_label
+    )
 
 
 def split_annotations(
@@ -84,71 +96,38 @@ def split_annotations(
     if not 0 < fraction < 1:
         raise ConfigError(f"the held-out fraction is {fraction}; allowed: more than 0, less than 1")
     random = np.random.default_rng(seed)
-    by_class: dict[int, list[int]] = {}
-    for index, sample in enumerate(annotations.samples):
-        by_class.setdefault(sample.label, []).append(index)
-    held_out: set[int] = set()
-    for label in sorted(by_class):
-        members = by_class[label]
+    labels = label_array(annotations.samples)
+    is_held_out = np.zeros(len(labels), dtype=bool)
+    by_class = np.argsort(labels, kind="stable")
+    for members in np.split(by_class, np.flatnonzero(np.diff(labels[by_class])) + 1):
         num_held_out = min(max(round(fraction * len(members)), 1), len(members) - 1)
-        held_out.update(random.permutation(members)[:num_held_out].tolist())
-    if not held_out:
+        is_held_out[random.permutation(members)[:num_held_out]] = True
+    if not is_held_out.any():
         raise AnnotationError(f"{annotations.source}: no class has two videos, so none can be held out")
-    parts: tuple[list[Sample], list[Sample]] = ([], [])
-    for index, sample in enumerate(annotations.samples):
-        parts[index in held_out].append(sample)
-    return replace(annotations, samples=tuple(parts[0])), replace(annotations, samples=tuple(parts[1]))
+    train, held_out = (
+        replace(annotations, samples=select(annotations.samples, np.flatnonzero(mask)))
+        for mask in (~is_held_out, is_held_out)
+    )
+    return train, held_out
 
 
-def _find_files(source: Path, rows: Sequence[Row], root: Path) -> list[Path]:
-    """Where each video is. Paths that leave the root are counted before one error.
-
-    Some missing files are a warning: each is a bad video when it is read, counted and named. All missing is a
-    wrong root and an error.
-    """
-    base = os.path.abspath(root)
-    files = [os.path.normpath(os.path.join(base, row.path)) for row in rows]
-    outside = [
-        f"{row.where} {row.path!r}"
-        for row, file in zip(rows, files, strict=True)
-        if os.path.commonpath((base, file)) != base
-    ]
-    if outside:
-        hint = f"allowed: paths inside the root {base} (root / allows all)"
-        raise AnnotationError(f"{source}: {len(outside)} paths leave the root: {some(outside)}; {hint}")
-    missing = [(row, file) for row, file in zip(rows, files, strict=True) if not os.path.exists(file)]
-    if missing:
-        few = some(f"{row.where} {row.path!r}" for row, _ in missing)
-        fault = f"{source}: {len(missing)} of {len(rows)} videos are missing: {few}"
-        if len(missing) == len(rows):
-            raise AnnotationError(f"{fault}; check root: tried {missing[0][1]}")
-        _log.warning("%s; each counts as unreadable", fault)
-    return [Path(file) for file in files]
+def _known_names(
+    labels: Sequence[str], label_map: str | os.PathLike[str], listing: Listing
+) -> KnownNames | None:
+    """The names a source must keep to: those of the weights, else of the file named, else of its own."""
+    if labels:
+        return KnownNames(tuple(labels), "the weights")
+    if label_map:
+        return KnownNames(read_label_map(Path(label_map)), os.fspath(label_map))
+    if listing.labels:
+        return KnownNames(listing.labels, "the labels.json beside it")
+    return None
 
 
-def _check_duplicates(source: Path, rows: Sequence[Row], files: Sequence[Path], ids: Sequence[int]) -> None:
-    """The same video twice is worth a warning; with two labels it is an error."""
-    first: dict[Path, int] = {}
-    contradictions: list[str] = []
-    num_repeats = 0
-    for index, file in enumerate(files):
-        earlier = first.setdefault(file, index)
-        if ids[earlier] != ids[index]:
-            contradictions.append(f"{rows[earlier].where} and {rows[index].where} {rows[index].path!r}")
-        elif earlier != index:
-            num_repeats += 1
-    if contradictions:
-        raise AnnotationError(
-            f"{source}: {len(contradictions)} videos have two labels: {some(contradictions)}"
-        )
-    if num_repeats:
-        _log.warning("%s: %d rows repeat an earlier video", source, num_repeats)
-
-
-def _warn_of_rare_classes(source: Path, names: Sequence[str], ids: Sequence[int]) -> None:
-    counts = Counter(ids)
-    empty = [name for label, name in enumerate(names) if not counts[label]]
+def _warn_of_rare_classes(source: Path, names: Sequence[str], columns: Columns) -> None:
+    counts = np.bincount(columns.labels, minlength=len(names))
+    empty = [names[label] for label in np.flatnonzero(counts == 0).tolist()]
     if empty:
         _log.warning("%s: %d of %d classes have no video: %s", source, len(empty), len(names), some(empty))
-    if len(counts) == 1:
+    if np.count_nonzero(counts) == 1:
         _log.warning("%s: all videos are of one class", source)

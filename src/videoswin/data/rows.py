@@ -1,38 +1,61 @@
-"""Labelled rows as a user wrote them: from a folder per class, a `path label` list or a CSV.
+"""Labelled rows as a user wrote them, one after the other; which kind of source it is, its content says.
 
-Nothing is compared with the disk or with other labels here; `annotations` and `labels` do that.
+Nothing is compared with other labels here, and with the disk only where a source names no files but ids;
+`annotations` and `labels` do the rest.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import logging
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from videoswin.data.segments import Unit
 from videoswin.errors import AnnotationError
 
 VIDEO_EXTENSIONS = tuple(".3gp .avi .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm".split())
 
 _NUM_SHOWN = 5  # of many faults of a kind
+_NUM_HEAD_BYTES = 65_536
 
 _log = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
-    """One labelled video. `where` names the row in messages: `line 17`, or the class folder."""
+    """One labelled video, as written: every value a text, empty where there is none."""
 
-    where: str
+    line: int
+    """Where it stands, see `Listing.place`; 0 in a folder of classes."""
     path: str
     label: str
-    """Name of the class; empty in all rows of a list that gives numbers instead."""
+    """Name or number of the class; several are separated by `|`."""
     label_id: str = ""
-    """Number of the class as written; empty where there is none."""
+    """Number of the class beside its name."""
+    split: str = ""
+    start: str = ""
+    """Of the segment, see `Listing.unit`."""
+    stop: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """The rows of a source, to be read once, and what they mean."""
+
+    rows: Iterable[Row]
+    """Raises AnnotationError naming file, line and value as it is read."""
+    place: str = "line"
+    """What `Row.line` counts: line, row or entry; `folder` where the folder of the class says it."""
+    unit: Unit | None = None
+    """Of start and stop; None: the columns do not say it."""
+    has_splits: bool = False
+    labels: tuple[str, ...] = ()
+    """Names of the classes by number, where the source brings them."""
 
 
 def read_folder(folder: Path) -> list[Row]:
@@ -48,7 +71,7 @@ def read_folder(folder: Path) -> list[Row]:
         if not (folder / name).is_dir():
             num_ignored += 1
             continue
-        twin = names.setdefault(_normal(name).casefold(), name)
+        twin = names.setdefault(normal(name).casefold(), name)
         if twin != name:
             raise AnnotationError(
                 f"{folder}: class folders {twin!r} and {name!r} differ only in case or accents"
@@ -59,7 +82,7 @@ def read_folder(folder: Path) -> list[Row]:
         if not videos:
             known = " ".join(VIDEO_EXTENSIONS)
             raise AnnotationError(f"{folder}: class folder {name!r} holds no video file ({known})")
-        rows += [Row(f"folder {name}", f"{name}/{file}", _normal(name)) for file in videos]
+        rows += [Row(0, f"{name}/{file}", name) for file in videos]
     if not rows:
         raise AnnotationError(
             f"{folder}: no class folders; expected one for each class, with its videos inside"
@@ -68,19 +91,70 @@ def read_folder(folder: Path) -> list[Row]:
     return rows
 
 
-def read_list(file: Path) -> list[Row]:
-    """A CSV whose header has `path` and `label`, or a text with `path label` a line, told apart by the first
-    line.
+def read_head(file: Path) -> bytes:
+    """The first bytes of a source, by which its kind is told. Raises AnnotationError for no such file."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_NUM_HEAD_BYTES)
+    except OSError as error:
+        raise AnnotationError(f"{file}: can't be read: {error.strerror}") from error
+
+
+def read_text_lines(file: Path) -> Iterator[str]:
+    """The lines of a text, each with its end, one in memory at a time.
+
+    Raises AnnotationError, naming the line, for what is not UTF-8.
+    """
+    head = read_head(file)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise AnnotationError(f"{file}, line 1: the text is UTF-16; expected UTF-8")
+    if (zero := head.find(b"\0")) >= 0:  # a binary file may be one endless line
+        raise AnnotationError(f"{file}, {_line_of(head, zero)}: a zero byte; expected a text")
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if b"\0" in line:
+                raise AnnotationError(f"{file}, line {number}: a zero byte; expected a text")
+            try:
+                text = line.decode()
+            except UnicodeDecodeError as error:
+                byte = line[error.start]
+                raise AnnotationError(f"{file}, line {number}: byte 0x{byte:02x} is not UTF-8") from error
+            yield text
+
+
+def read_pairs(file: Path) -> Iterator[Row]:
+    """A text with `path label` a line. The label is the last field, so a path may hold spaces.
 
     Raises AnnotationError naming file, line and value.
     """
-    text = _read_text(file)
-    header = [column.strip() for column in text.split("\n", 1)[0].split(",")]
-    if {"path", "label"} <= set(header):
-        return _numbers_as_ids(file, _read_csv(file, text))
-    if file.suffix.lower() == ".csv" and len(header) > 1:
-        raise AnnotationError(f"{file}, line 1: columns {','.join(header)}; expected at least path,label")
-    return _numbers_as_ids(file, _read_lines(file, text))
+    for number, line in enumerate(read_text_lines(file), start=1):
+        fields = line.rsplit(maxsplit=1)
+        if len(fields) == 2:
+            yield Row(number, fields[0].strip(), fields[1])
+        elif fields:
+            raise AnnotationError(f"{file}, line {number}: {fields[0][:80]!r}; expected a path and a label")
+
+
+Record = tuple[int, Sequence[str]]
+"""(line, values in the order of the header)."""
+
+
+def read_csv_records(file: Path, *, delimiter: str, header: Sequence[str]) -> Iterator[Record]:
+    """The lines below the header of a CSV. Raises AnnotationError for another number of fields."""
+    reader = csv.reader(read_text_lines(file), delimiter=delimiter, strict=True)
+    num_columns = len(header)
+    try:
+        next(reader)
+        for values in reader:
+            if len(values) == num_columns:
+                yield reader.line_num, values
+            elif values:  # not an empty line
+                expected = f"expected {num_columns} as in line 1"
+                raise AnnotationError(f"{file}, line {reader.line_num}: {len(values)} fields; {expected}")
+    except csv.Error as error:
+        raise AnnotationError(f"{file}, line {reader.line_num}: {error}") from error
 
 
 def is_class_number(text: str) -> bool:
@@ -88,11 +162,22 @@ def is_class_number(text: str) -> bool:
     return re.fullmatch(r"[0-9]{1,9}", text) is not None
 
 
-def some(items: Iterable[str]) -> str:
-    """The first few of many, and how many more there are."""
+def some(items: Iterable[str], count: int | None = None) -> str:
+    """The first few of many, and how many more there are. count: of all, where `items` are the first."""
     listed = list(items)
-    more = f" and {len(listed) - _NUM_SHOWN} more" if len(listed) > _NUM_SHOWN else ""
+    num_more = (len(listed) if count is None else count) - _NUM_SHOWN
+    more = f" and {num_more} more" if num_more > 0 else ""
     return ", ".join(listed[:_NUM_SHOWN]) + more
+
+
+def normal(label: str) -> str:
+    """One Unicode form for names that look the same: macOS writes accents apart, others do not."""
+    return unicodedata.normalize("NFC", label)
+
+
+def _line_of(content: bytes, position: int) -> str:
+    number = content.count(b"\n", 0, position) + 1
+    return f"line {number}"
 
 
 def _visible_names(folder: Path) -> list[str]:
@@ -100,80 +185,3 @@ def _visible_names(folder: Path) -> list[str]:
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except OSError as error:
         raise AnnotationError(f"{folder}: can't be listed: {error.strerror}") from error
-
-
-def _normal(label: str) -> str:
-    """One Unicode form for names that look the same: macOS writes accents apart, others do not."""
-    return unicodedata.normalize("NFC", label)
-
-
-def _read_text(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise AnnotationError(f"{file}: can't be read: {error.strerror}") from error
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise AnnotationError(f"{file}, line 1: the text is UTF-16; expected UTF-8")
-    zero = content.find(b"\0")
-    if zero >= 0:
-        line = content.count(b"\n", 0, zero) + 1
-        raise AnnotationError(f"{file}, line {line}: a zero byte; expected a text")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = content[error.start]
-        raise AnnotationError(f"{file}, line {line}: byte 0x{byte:02x} is not UTF-8") from error
-
-
-def _read_lines(file: Path, text: str) -> list[Row]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        # The label is the last field, so a path may hold spaces.
-        fields = line.rsplit(maxsplit=1)
-        if len(fields) == 2:
-            rows.append(Row(f"line {number}", fields[0].strip(), _normal(fields[1])))
-        elif fields:
-            raise AnnotationError(f"{file}, line {number}: {fields[0][:80]!r}; expected a path and a label")
-    return rows
-
-
-def _read_csv(file: Path, text: str) -> list[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows = []
-    try:
-        header = [column.strip() for column in next(reader)]
-        for fields in reader:
-            if not fields:  # an empty line
-                continue
-            where = f"line {reader.line_num}"
-            if len(fields) != len(header):
-                expected = f"expected {len(header)} as in line 1"
-                raise AnnotationError(f"{file}, {where}: {len(fields)} fields; {expected}")
-            values = dict(zip(header, (field.strip() for field in fields), strict=True))
-            path, label = values["path"], values["label"]
-            if not (path and label):
-                raise AnnotationError(f"{file}, {where}: path {path!r}, label {label!r}; expected both")
-            rows.append(Row(where, path, _normal(label), values.get("label_id", "")))
-    except csv.Error as error:
-        raise AnnotationError(f"{file}, line {reader.line_num}: {error}") from error
-    return rows
-
-
-def _numbers_as_ids(file: Path, rows: list[Row]) -> list[Row]:
-    """Labels written as numbers are class numbers, not names, and then all of them must be."""
-    if not any(_is_numeric(row.label) for row in rows):
-        return rows
-    wrong = [f"{row.where} {row.label!r}" for row in rows if not is_class_number(row.label)]
-    if wrong:
-        rule = "where one label is a number, all must be whole numbers from 0 on"
-        raise AnnotationError(f"{file}: {len(wrong)} labels are not: {some(wrong)}; {rule}")
-    return [row._replace(label="", label_id=row.label) for row in rows]
-
-
-def _is_numeric(label: str) -> bool:
-    try:
-        float(label)
-    except ValueError:
-        return False
-    return True
