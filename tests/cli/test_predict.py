@@ -96,7 +96,8 @@ def test_a_damaged_real_video_has_one_line(shared: Path, capsys: pytest.CaptureF
 
 def test_a_folder_is_an_error_that_names_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict(str(folder)) == 3
-    assert capsys.readouterr().err == f"error: [V33] {folder}: not a regular file but a directory\n"
+    reason = "a directory that holds no pictures (.jpg, .jpeg, .png), so no video"
+    assert capsys.readouterr().err == f"error: [V33] {folder}: {reason}\n"
 
 
 @pytest.mark.parametrize(
@@ -145,3 +146,13 @@ def test_wrong_usage_ends_with_2(
     assert out == ""
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_untrusted_videos_get_the_same_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict("0.mp4", "page.mp4", "--json") == 3
+    expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert predict("0.mp4", "page.mp4", "--json", "--untrusted") == 3
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for row in (expected[0], rows[0]):
+        row.pop("seconds")
+    assert rows == expected

@@ -232,7 +232,7 @@ def test_v03_a_file_without_pictures(tmp_path: Path) -> None:
             av.PatchWelcomeError(0, "x"),
             "[V32] x: not a readable video: a codec feature that this build can't decode",
         ),
-        (MemoryError(), "[V05] x: not a readable video: MemoryError"),
+        (MemoryError(), "[V18] x: not a readable video: needs more memory than there is"),
         (
             UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "bad"),
             "[V05] x: not a readable video: 'utf-8' codec can't decode",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoswin.data.picture import Orientation, resize_frames, resize_picture
+from videoswin.values import Resize
 
 ONE = 1 << 16  # the matrix is in fixed point
 
@@ -95,3 +97,33 @@ def test_frames_are_resized_alike() -> None:
 def test_same_size_is_left_alone() -> None:
     frames = torch.randint(0, 256, (2, 4, 6, 3), dtype=torch.uint8)
     assert resize_frames(frames, height=4, width=6) is frames
+
+
+def test_antialias_is_the_mean_of_what_a_pixel_covers() -> None:
+    """A checkerboard at half the size: 50 % grey, where bilinear without antialias sees what it hits."""
+    board = (np.indices((64, 64)).sum(axis=0) % 2 * 200).astype(np.uint8)
+    picture = np.repeat(board[..., np.newaxis], 3, axis=2)
+    smooth = resize_picture(picture, height=20, width=20, resize="antialias")
+    assert np.abs(smooth[1:-1, 1:-1].astype(int) - 100).max() <= 16
+    hit = resize_picture(picture, height=20, width=20, resize="bilinear")
+    assert np.ptp(hit) > 100
+
+
+def test_antialias_weighs_by_a_triangle() -> None:
+    # Four pixels become two: the centers are at 0.5 and 2.5, and weights fall to 0 two pixels away:
+    # 3 3 1 (of 7) of the pixels 0 1 2, and 1 3 3 of 1 2 3.
+    row = np.array([[10, 80, 150, 220]], dtype=np.uint8)
+    picture = np.repeat(row[..., np.newaxis], 3, axis=2)
+    half = resize_picture(picture, height=1, width=2, resize="antialias")
+    assert half[0, :, 0].tolist() == [60, 170]
+    assert resize_picture(picture, height=1, width=2)[0, :, 0].tolist() == [45, 185]
+
+
+@pytest.mark.parametrize("size", [(64, 96), (40, 47)])
+def test_both_ways_agree_where_the_picture_grows(size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (40, 47, 3), dtype=np.uint8)
+    ways = [
+        resize_picture(picture, height=size[0], width=size[1], resize=resize).astype(int)
+        for resize in get_args(Resize)
+    ]
+    assert np.abs(ways[0] - ways[1]).max() <= 1

@@ -24,6 +24,7 @@ def predict(
     json: bool = False,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
+    untrusted: bool = False,
 ) -> int:
     """Name the action in video files.
 
@@ -38,13 +39,17 @@ def predict(
         json: Print one JSON object a video instead of tables.
         device: auto, cpu, cuda, cuda:1, mps ...; auto is CUDA where present, else the CPU.
         precision: How the model computes.
+        untrusted: For videos of strangers: decode each in a process of its own that may write no file and has
+            limits of memory and time; if it crashes, that is the fault of one video. Linux.
     """
     if top < 1:
         raise ConfigError(f"top is {top}; allowed: 1 or more")
     parsed_views = Views.parse(views)
     from videoswin.predict import Predictor
 
-    predictor = Predictor(weights, views=parsed_views, device=device, precision=precision)
+    predictor = Predictor(
+        weights, views=parsed_views, device=device, precision=precision, untrusted=untrusted
+    )
     num_bad = 0
     for path in _with_progress(videos):
         try:

@@ -1,5 +1,4 @@
-"""PyAV behind the gate: the pictures of one open file, in order. The only module of the package that reads
-with PyAV.
+"""PyAV behind the gate: the pictures of one open file, in order or by index (`data.seeking`).
 
 Every fault of a file, however PyAV reports it, becomes one DecodeError with the file's name; a damaged
 picture is a fault, never a picture.
@@ -10,20 +9,27 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Generator
 from functools import cache, partial
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import av
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from videoswin.data.bitstream import peeker_of
 from videoswin.data.gate import CODECS, CONTAINERS, Limits, check_codec, check_container, check_size
-from videoswin.data.picture import Orientation, Pixels
+from videoswin.data.packets import PacketTable, Survey
+from videoswin.data.sampling import IntArray
+from videoswin.data.seeking import NotAsPromisedError, PacketSource, add_packet, is_flush
+from videoswin.data.segments import FloatArray, display_times
+from videoswin.data.upright import Converter, Picture
 from videoswin.errors import DecodeError
 
 _T = TypeVar("_T")
+
+# Containers, as `gate.CONTAINERS` names them, whose index gives times of display; others: of decoding.
+_SOUGHT_BY_PTS = ("matroska/webm",)
 
 # A picture of 8x8, for the test of the options.
 _TINY_GIF = bytes.fromhex(
@@ -41,24 +47,9 @@ class Header(NamedTuple):
     seconds: float
 
 
-class Picture:
-    """A decoded picture, upright. Converted to RGB only when asked."""
-
-    def __init__(self, frame: VideoFrame, converter: _Converter) -> None:
-        self._frame = frame
-        self._converter = converter
-        self.size = converter.size
-        self.rotation = frame.rotation
-        self.seconds = frame.time
-
-    def pixels(self) -> Pixels:
-        """(H, W, 3) RGB of `size`."""
-        return self._converter(self._frame)
-
-
 class Container:
-    """An open file with one video stream of interest. Each iteration over its pictures starts at the
-    beginning."""
+    """An open file with one video stream of interest. Its pictures are had in full from the beginning, or by
+    index. One iteration at a time: a new one ends the one before."""
 
     def __init__(self, path: str, file: BinaryIO, limits: Limits, *, num_threads: int) -> None:
         """Reads the header and counts the pictures, without decoding them. Raises DecodeError."""
@@ -67,39 +58,89 @@ class Container:
         self._file = file
         self._limits = limits
         self._num_threads = num_threads
-        with self._open() as container:
-            stream = self._choose_stream(container)
-            self.header = Header(
-                container=check_container(path, container.format.name),
-                codec=check_codec(path, stream.codec_context.name),
-                declared_frames=stream.frames or None,
-                frames_per_second=float(stream.average_rate or 0),
-                seconds=self._duration(container, stream),
-            )
-            self.num_frames = self._count_packets(container, stream)
+        self._held: tuple[InputContainer, VideoStream] | None = None
+        container, stream = self._open_stream()
+        self.header = Header(
+            container=check_container(path, container.format.name),
+            codec=check_codec(path, stream.codec_context.name),
+            declared_frames=stream.frames or None,
+            frames_per_second=float(stream.average_rate or 0),
+            seconds=self._duration(container, stream),
+        )
+        self.stream_index = stream.index
+        self.num_frames, self.table = self._look_at_packets(container, stream)
+        """The pictures that can be had by index; None where they have to be counted off."""
+
+    def close(self) -> None:
+        """Let go of the decoder; the file itself is its owner's."""
+        if self._held is not None:
+            self._held[0].close()
+        self._held = None
 
     def pictures(self) -> Generator[Picture, None, None]:
         """Every picture in the order of display. Ends at the first fault with DecodeError."""
-        with self._open() as container:
+        container, stream = self._open_stream()
+        count = 0
+        converter = None
+        for packet in self._packets(container, stream):
+            for frame in self._guarded(partial(stream.decode, packet), f"picture {count}"):
+                self._check_picture(frame, count)
+                converter = converter or Converter(frame, self._guarded, self._num_threads)
+                yield Picture(frame, converter)
+                count += 1
+
+    def pictures_at(self, wanted: IntArray) -> Generator[tuple[int, Picture], None, None]:
+        """(index, picture) of the wanted indices, ascending, with as little decoding as they need.
+
+        What is not wanted is not looked at: damage there is not noticed. Raises NotAsPromisedError where the
+        file turns out to be other than its packets promised, and DecodeError; in both cases the full decode
+        of `pictures` decides. Needs `table`.
+        """
+        assert self.table is not None, "asked for pictures by index of a file without"
+        container, stream = self._held or self._open_stream()
+        by_pts = self.header.container in _SOUGHT_BY_PTS
+        source = PacketSource(container, stream, self.table, self._guarded, by_pts=by_pts)
+        converter = None
+        count = 0
+        for index, frame in source.frames(wanted):
+            self._check_picture(frame, count)
+            converter = converter or Converter(frame, self._guarded, self._num_threads)
+            if not converter.fits(frame):
+                raise NotAsPromisedError("a picture of another size")
+            count += 1
+            if index >= 0:
+                yield index, Picture(frame, converter)
+
+    def times(self) -> FloatArray:
+        """(num_frames,) seconds at which the pictures are shown, ascending. Decodes nothing."""
+        container, stream = self._open_stream()
+        packets = self._packets(container, stream)
+        stamps = [packet.pts for packet in packets if packet.size > 0 and not packet.is_discard]
+        return display_times(stamps, time_base=stream.time_base, rate=self.header.frames_per_second)
+
+    def _check_picture(self, frame: VideoFrame, count: int) -> None:
+        """count: of pictures decoded before it in this reading."""
+        check_size(self._path, frame.width, frame.height, self._limits)
+        if frame.is_corrupt:
+            raise DecodeError(self._path, "V04", f"picture {count} of {self.num_frames} is damaged")
+        if count == self._limits.max_frames:
+            raise DecodeError(self._path, "V19", f"more pictures than max_frames = {count:,}")
+
+    def _open_stream(self) -> tuple[InputContainer, VideoStream]:
+        """The file from its beginning, ready to decode."""
+        self.close()
+        container = self._open()
+        try:
             stream = self._choose_stream(container)
-            stream.codec_context.options = {"max_pixels": _padded(self._limits.max_pixels)}
-            stream.codec_context.thread_count = self._num_threads
-            if self._num_threads != 1:
-                stream.codec_context.thread_type = "AUTO"
-            count = 0
-            converter = None
-            for packet in self._packets(container, stream):
-                for frame in self._guarded(partial(stream.decode, packet), f"picture {count}"):
-                    check_size(self._path, frame.width, frame.height, self._limits)
-                    if frame.is_corrupt:
-                        raise DecodeError(
-                            self._path, "V04", f"picture {count} of {self.num_frames} is damaged"
-                        )
-                    if count == self._limits.max_frames:
-                        raise DecodeError(self._path, "V19", f"more pictures than max_frames = {count:,}")
-                    converter = converter or _Converter(frame, self._guarded, self._num_threads)
-                    yield Picture(frame, converter)
-                    count += 1
+        except DecodeError:
+            container.close()
+            raise
+        stream.codec_context.options = {"max_pixels": _padded(self._limits.max_pixels)}
+        stream.codec_context.thread_count = self._num_threads
+        if self._num_threads != 1:
+            stream.codec_context.thread_type = "AUTO"
+        self._held = container, stream
+        return self._held
 
     def _open(self) -> InputContainer:
         self._file.seek(0)
@@ -142,9 +183,15 @@ class Container:
             raise DecodeError(self._path, "V19", f"a declared duration of {seconds:,.0f} s exceeds {limit}")
         return max(seconds, 0.0)
 
-    def _count_packets(self, container: InputContainer, stream: VideoStream) -> int:
-        """Packets that hold a picture to show: not the empty one that flushes, nor what an edit list cuts
-        away."""
+    def _look_at_packets(
+        self, container: InputContainer, stream: VideoStream
+    ) -> tuple[int, PacketTable | None]:
+        """(number of packets that hold a picture to show, what they tell of where pictures are).
+
+        Those that hold none: the empty one that flushes, and what an edit list cuts away.
+        """
+        context = stream.codec_context
+        survey = Survey(peeker_of(context.name, context.extradata), context.reorder_depth)
         count = 0
         for packet in self._packets(container, stream):
             if packet.is_corrupt:
@@ -152,9 +199,11 @@ class Container:
             count += packet.size > 0 and not packet.is_discard
             if count > self._limits.max_packets:
                 raise DecodeError(self._path, "V19", f"more pictures than max_packets = {count - 1:,}")
+            if not survey.is_hopeless and not is_flush(packet):
+                add_packet(survey, packet)
         if count == 0:
             raise DecodeError(self._path, "V03", "the file holds no picture; is it truncated?")
-        return count
+        return count, survey.table()
 
     def _packets(
         self, container: InputContainer, stream: VideoStream
@@ -178,37 +227,12 @@ class Container:
             return DecodeError(self._path, "V18", f"{what}: larger than {limit}, or of impossible parameters")
         if isinstance(error, (av.PatchWelcomeError, av.DecoderNotFoundError)):
             return DecodeError(self._path, "V32", f"{what}: a codec feature that this build can't decode")
+        if isinstance(error, MemoryError):
+            return DecodeError(self._path, "V18", f"{what}: needs more memory than there is")
         if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
             return DecodeError(self._path, "V35", f"{what}: {error.strerror}")
         text = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return DecodeError(self._path, code, f"{what}: {' '.join(str(text).split())}")
-
-
-class _Converter:
-    """From decoded pictures to upright RGB of the first picture's size."""
-
-    def __init__(self, first: VideoFrame, guarded: Callable[..., Any], num_threads: int) -> None:
-        matrix: Any = first.side_data.get("DISPLAYMATRIX")
-        self._orientation = Orientation.of(None if matrix is None else bytes(matrix))
-        self._stored_height, self._stored_width = first.height, first.width
-        self._guarded = guarded
-        self._num_threads = num_threads
-        # One for all pictures: `frame.reformat` would build a scaler each time.
-        self._reformatter = VideoReformatter()
-        self.size = self._orientation.size(first.height, first.width)
-
-    def __call__(self, frame: VideoFrame) -> Pixels:
-        pixels: Pixels = self._guarded(partial(self._to_rgb, frame), "conversion to RGB")
-        return self._orientation.apply(pixels)
-
-    def _to_rgb(self, frame: VideoFrame) -> Any:
-        return self._reformatter.reformat(
-            frame,
-            width=self._stored_width,
-            height=self._stored_height,
-            format="rgb24",
-            threads=self._num_threads,
-        ).to_ndarray()
 
 
 def _options(limits: Limits) -> dict[str, str]:

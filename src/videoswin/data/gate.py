@@ -15,6 +15,7 @@ import stat
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from videoswin.data.tar import open_member, split_member
 from videoswin.data.truncation import num_missing_bytes
 from videoswin.errors import DecodeError
 
@@ -57,9 +58,20 @@ class Limits:
     """Duration the container declares."""
     max_packets: int = 2_000_000
     """Compressed pictures counted in one file."""
+    max_memory: int = 1536 * 2**20
+    """Bytes that reading may take, beyond those of the process itself. Held where a process is lent for it
+    (`data.untrusted`, `videoswin verify fuzz`)."""
+    max_wall_seconds: float = 60.0
+    """Time that opening, or one reading, may take. Held where `max_memory` is."""
 
 
 DEFAULT_LIMITS = Limits()
+
+_MAX_BYTES_A_PIXEL = 8  # four channels of 16 bits, as a PNG that compresses nothing has them
+
+
+# What a picture of a folder of pictures begins with -> FFmpeg's name of the decoder.
+PICTURES = {b"\xff\xd8\xff": "mjpeg", b"\x89PNG\r\n": "png"}
 
 
 _TEXT_KINDS = (  # what a text begins with (lower case) -> row of the fault catalogue, what it is
@@ -93,10 +105,15 @@ def open_regular(path: str) -> BinaryIO:
 
     Returns at once whatever the path names: a pipe is opened without waiting for a writer, then refused. The
     content is looked at only to name the usual mistakes (an error page, an unfetched LFS file, a cut-off
-    download). Raises DecodeError V01, V02, V03, V05, V09 to V13, V16, V33, V34.
+    download). `X.tar/NAME` is the file NAME inside the tar file X.tar. Raises DecodeError V01, V02, V03, V05,
+    V09 to V13, V16, V33, V34, A13.
     """
-    descriptor, num_bytes = _open_descriptor(path)
-    file = os.fdopen(descriptor, "rb")
+    inside = split_member(path)
+    if inside is None:
+        descriptor, num_bytes = _open_descriptor(path)
+        file: BinaryIO = os.fdopen(descriptor, "rb")
+    else:
+        file, num_bytes = open_member(path, *inside)
     try:
         _refuse_known_kinds(path, file, num_bytes)
         _refuse_truncated(path, file, num_bytes)
@@ -107,6 +124,25 @@ def open_regular(path: str) -> BinaryIO:
         file.close()
         raise
     return file
+
+
+def read_picture(path: str, limits: Limits) -> tuple[bytes, str]:
+    """(content, FFmpeg's name of the decoder) of a JPEG or PNG file, told by its content.
+
+    Raises DecodeError V01, V09, V16, V18, V33 to V35.
+    """
+    descriptor, num_bytes = _open_descriptor(path)
+    with os.fdopen(descriptor, "rb") as file:
+        if num_bytes > (limit := _MAX_BYTES_A_PIXEL * limits.max_pixels):
+            raise DecodeError(path, "V18", f"a picture of {num_bytes:,} bytes exceeds {limit:,}")
+        try:
+            content = file.read(limit)
+        except OSError as error:
+            raise DecodeError(path, "V35", f"can't be read: {error.strerror}") from error
+    for magic, decoder in PICTURES.items():
+        if content.startswith(magic):
+            return content, decoder
+    raise DecodeError(path, "V09", "not a JPEG or PNG picture")
 
 
 def check_container(path: str, demuxer: str) -> str:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from videoswin.values import Resize
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -48,19 +50,27 @@ class Orientation(NamedTuple):
         return pixels[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
 
 
-def resize_picture(pixels: Pixels, *, height: int, width: int) -> Pixels:
+def resize_picture(pixels: Pixels, *, height: int, width: int, resize: Resize = "bilinear") -> Pixels:
     """(H, W, 3) -> (height, width, 3), see `resize_frames`."""
     frames = torch.from_numpy(np.ascontiguousarray(pixels))[None]  # (1, H, W, 3)
-    return resize_frames(frames, height=height, width=width)[0].numpy()
+    return resize_frames(frames, height=height, width=width, resize=resize)[0].numpy()
 
 
-def resize_frames(frames: Tensor, *, height: int, width: int) -> Tensor:
-    """(T, H, W, 3) uint8 -> (T, height, width, 3): bilinear as OpenCV's INTER_LINEAR, without antialias.
+def resize_frames(frames: Tensor, *, height: int, width: int, resize: Resize = "bilinear") -> Tensor:
+    """(T, H, W, 3) uint8 -> (T, height, width, 3).
 
-    Pixel centers are at half-integers. Results are within one level of exact arithmetic, as OpenCV's are.
+    `bilinear`: as OpenCV's INTER_LINEAR, without antialias. `antialias`: as Pillow's BILINEAR; where the
+    picture grows, the two agree. Pixel centers are at half-integers. Results are within one level of exact
+    arithmetic, as OpenCV's are.
     """
     if frames.shape[1:3] == (height, width):
         return frames
     channels_first = frames.permute(0, 3, 1, 2)  # (T, 3, H, W)
-    resized = F.interpolate(channels_first, size=(height, width), mode="bilinear", align_corners=False)
+    resized = F.interpolate(
+        channels_first,
+        size=(height, width),
+        mode="bilinear",
+        align_corners=False,
+        antialias=resize == "antialias",
+    )
     return resized.permute(0, 2, 3, 1)  # (T, h, w, 3)

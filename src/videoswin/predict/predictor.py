@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from videoswin.data.clips import test_views
+from videoswin.data.reader import Reader
 from videoswin.data.sampling import test_indices
 from videoswin.errors import ConfigError
 from videoswin.predict.classifier import Classifier, read_classifier
@@ -37,7 +38,8 @@ class Predictor:
 
     views: test-time views of a video; 4x3 is the paper's choice on Kinetics. device: as torch names it, or
     `auto`: CUDA if there is any, else the CPU. views_per_pass: how many views the model gets at once; bounds
-    the memory. `labels` (class numbers if the weights have no names) and `clip` are those of the weights.
+    the memory. untrusted: decode each video in a process with limits of its own (`data.untrusted`). `labels`
+    (class numbers if the weights have no names) and `clip` are those of the weights.
 
     Raises WeightsError for weights that are refused, ConfigError for a device that is not there or views that
     don't fit the weights' sampling.
@@ -51,6 +53,7 @@ class Predictor:
         device: str = "cpu",
         precision: Precision = "fp32",
         views_per_pass: int = 4,
+        untrusted: bool = False,
     ) -> None:
         if precision not in PRECISIONS:
             raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}")
@@ -64,13 +67,15 @@ class Predictor:
         self.labels = loaded.labels or tuple(str(index) for index in range(loaded.num_classes))
         self.views = views
         self.views_per_pass = views_per_pass
+        self._reader: Reader = "untrusted" if untrusted else "pyav"
         self._autocast = PRECISIONS[precision]
         self.model = loaded.model.to(self.device).eval()
 
     def __call__(self, path: str | os.PathLike[str]) -> Prediction:
         """The classes of one video, most probable first. Raises DecodeError when the file can't be used."""
         start = time.perf_counter()
-        clips = test_views(path, self.clip, self.views, num_threads=0)  # (V, 3, T, H, W)
+        # (V, 3, T, H, W)
+        clips = test_views(path, self.clip, self.views, num_threads=0, reader=self._reader)
         decoded = time.perf_counter()
         shares = self.probabilities(clips[None])[0].cpu()  # (K,)
         done = time.perf_counter()
