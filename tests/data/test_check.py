@@ -1,17 +1,26 @@
 from __future__ import annotations
 
+import hashlib
+import os
 import struct
 from pathlib import Path
 
+import pytest
+
 from tests.data.material import write_video
-from videoswin.data.check import CheckRow, check_file
+from videoswin.data.check import CheckRow, check_file, describe_file, hash_file, identify
 from videoswin.data.gate import Limits
+from videoswin.errors import DecodeError
 
 
 def test_a_sound_file(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", num_frames=12, rate=30, rotation=(90, False, False))
     assert check_file(path) == CheckRow(
         path=str(path),
+        hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+        size_bytes=path.stat().st_size,
+        mtime_ns=path.stat().st_mtime_ns,
+        seconds=0.4,
         container="mp4/mov",
         codec="h264",
         declared_frames=12,
@@ -70,3 +79,28 @@ def test_a_damaged_first_picture_leaves_the_header(tmp_path: Path) -> None:
     row = check_file(tmp_path / "a.avi")
     assert (row.container, row.codec, row.declared_frames, row.width) == ("avi", "mjpeg", 24, None)
     assert (row.verdict, row.code) == ("refused", "V04")
+
+
+def test_a_description_reads_the_beginning_alone(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", num_frames=12)
+    row = describe_file(path)
+    assert (row.verdict, row.declared_frames, row.decoded_frames, row.hash) == ("ok", 12, None, "")
+    assert (row.width, row.seconds) == (96, 0.48)
+
+
+def test_v34_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mp4", num_frames=12)
+
+    def touching(name: str) -> str:
+        os.utime(name, ns=(1, 1))
+        return "0"
+
+    monkeypatch.setattr("videoswin.data.check.hash_file", touching)
+    row = check_file(path)
+    assert (row.verdict, row.code, row.reason) == ("refused", "V34", "changed while it was read")
+
+
+def test_identity_and_hash(tmp_path: Path) -> None:
+    assert identify(tmp_path) == identify(tmp_path / "gone") == identify("a\0b") == (None, None)
+    with pytest.raises(DecodeError, match=r"V35.*can't be read: No such file"):
+        hash_file(tmp_path / "gone")
