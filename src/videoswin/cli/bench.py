@@ -1,4 +1,4 @@
-"""`videoswin bench model`: our model beside its peers."""
+"""`videoswin bench model`: our model beside its peers; `videoswin bench data` is in `cli.bench_data`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json as json_text
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
+from videoswin.cli import bench_data
 from videoswin.cli.parse import call
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["data"]:
+        return bench_data.main(arguments[1:])
     return call(bench, arguments, prog="videoswin bench")
 
 
@@ -31,7 +34,7 @@ def bench(
 
     Logits are compared before any time is shown. Medians over the rounds, with the ratio to the first arm and
     its lowest and highest value over the rounds; peak memory of a fresh process that builds the model and
-    runs once.
+    runs once. `videoswin bench data --help` explains the measurement of decoding and loading.
 
     Args:
         what: `model`, the whole network.
