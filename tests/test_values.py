@@ -23,6 +23,12 @@ def test_clip_sampling_is_named():
         ClipSpec(sampling="random")
 
 
+def test_clip_resize_is_named():
+    assert ClipSpec().resize == "bilinear"  # as the published weights saw it
+    with pytest.raises(ConfigError, match=r"clip\.resize is 'lanczos'; allowed: bilinear, antialias"):
+        ClipSpec(resize="lanczos")
+
+
 @pytest.mark.parametrize(
     ("text", "views"), [("4x3", (4, 3)), ("10x1", (10, 1)), ("1x3", (1, 3)), ("10x5", (10, 5))]
 )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from videoswin.errors import StorageError
 
@@ -17,20 +20,31 @@ def write_atomically(path: Path, content: bytes) -> None:
     behind then.
     """
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        _sync_folder(path.parent)
+        with replacement(path, prefix=f".{path.name}.") as (file, _):
+            file.write(content)
     except OSError as error:
         raise StorageError(f"cannot write {path} ({len(content):,} bytes): {error.strerror}") from error
+
+
+@contextmanager
+def replacement(path: Path, *, prefix: str) -> Iterator[tuple[BinaryIO, Path]]:
+    """(a file to write, its place for now): it takes the place of `path` at the end, flushed to disk, and
+    leaves nothing behind after an exception.
+
+    prefix: of its name until then; a killed process leaves that. Raises OSError.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file, Path(name)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    _sync_folder(path.parent)
 
 
 def _umask() -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from videoswin.errors import ConfigError
+
+Resize = Literal["bilinear", "antialias"]
+"""How pictures are resized, see `ClipSpec.resize`."""
 
 
 class Size3(NamedTuple):
@@ -64,6 +67,10 @@ class ClipSpec:
     sampling: Literal["dense", "uniform"] = "dense"
     """`dense`: consecutive frames at a stride (Kinetics). `uniform`: one frame from each of `num_frames`
     equal segments (Something-Something)."""
+    resize: Resize = "bilinear"
+    """`bilinear`: each pixel from the four nearest, as the published weights were trained and tested
+    (OpenCV's INTER_LINEAR). `antialias`: a pixel of a smaller picture is a mean over all that it covers,
+    smoother and a little slower. Weights keep to what they were trained with."""
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "stride", "size"):
@@ -72,6 +79,8 @@ class ClipSpec:
                 raise ConfigError(f"clip.{name} is {value!r}; allowed: a whole number of at least 1")
         if self.sampling not in ("dense", "uniform"):
             raise ConfigError(f"clip.sampling is {self.sampling!r}; allowed: dense, uniform")
+        if self.resize not in get_args(Resize):
+            raise ConfigError(f"clip.resize is {self.resize!r}; allowed: {', '.join(get_args(Resize))}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -56,7 +56,7 @@ def test_json_has_everything(cache, capsys):
         "views": "12x1",
         "protocol": "videos at 15 frames a second, short side 256",
         "lineage": "ImageNet-1K, 2D Swin",
-        "clip": {"num_frames": 32, "stride": 2, "size": 224, "sampling": "dense"},
+        "clip": {"num_frames": 32, "stride": 2, "size": 224, "sampling": "dense", "resize": "bilinear"},
         "path": str(cache / "swin3d_t-7615ae03.pth"),
         "is_cached": False,
     }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from videoswin.data.crops import center_crop, random_resized_crop, three_crops
 from videoswin.data.decode import open_video
 from videoswin.data.erasing import random_erasing
 from videoswin.data.gate import Limits
+from videoswin.data.jitter import color_jitter
 from videoswin.data.picture import resize_frames
 from videoswin.data.randaugment import rand_augment
 from videoswin.errors import ConfigError, DecodeError
@@ -129,6 +131,50 @@ def test_training_ends_with_randaugment_and_erasing(video: Path) -> None:
         assert (clip.shape, clip.dtype) == ((1, 3, 4, 28, 28), torch.uint8)
         assert (as_pictures(clip[0]) == expected.numpy()).all()
     assert 0 < erased < 6
+
+
+def test_colour_jitter_comes_between_flip_and_randaugment(video: Path) -> None:
+    augment = Augment(jitter_brightness=0.4, jitter_hue=0.1, randaugment_ops=1)
+    largest = {"brightness": 0.4, "contrast": 0.0, "saturation": 0.0, "hue": 0.1}
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        pixels = clips.train_clip(video, CLIP, Augment(), random)[0].permute(1, 2, 3, 0)  # (T, S, S, 3)
+        jittered = color_jitter(pixels, largest=largest, random=random)
+        expected = rand_augment(jittered, num_ops=1, magnitude=7, random=random)
+        clip = clips.train_clip(video, CLIP, augment, np.random.default_rng(seed))
+        assert (as_pictures(clip[0]) == expected.numpy()).all()
+
+
+def test_a_look_says_whether_it_is_flipped(video: Path) -> None:
+    for probability in (0.0, 1.0):
+        augment = Augment(flip_probability=probability)
+        look = clips.train_look(video, CLIP, augment, np.random.default_rng(3))
+        assert look.is_flipped == bool(probability)
+        assert (look.pixels == clips.train_clip(video, CLIP, augment, np.random.default_rng(3))).all()
+
+
+def test_every_clip_is_resized_as_its_spec_says(video: Path) -> None:
+    """Test views, the validation clip, and both steps of a training clip."""
+    spec = replace(CLIP, resize="antialias")
+
+    def frames(indices: list[int], short_side: int) -> Tensor:
+        with open_video(video) as opened:
+            read = opened.read(lambda n: np.array(indices), short_side=short_side, resize="antialias")
+        return torch.from_numpy(read.pixels)
+
+    validation = clips.validation_clip(video, spec)
+    assert (as_pictures(validation[0]) == frames([14, 17, 20, 23], 32)[:, 2:30, 10:38].numpy()).all()
+    assert not (validation == clips.validation_clip(video, CLIP)).all()
+    views = clips.test_views(video, spec, Views(clips=1, crops=1))
+    assert (as_pictures(views[0]) == frames([14, 17, 20, 23], 28)[:, :, 7:35].numpy()).all()
+    random = np.random.default_rng(5)
+    indices = sampling.train_indices(40, spec, random).tolist()
+    box = random_resized_crop(32, 48, random, area=(0.9, 1.0))
+    cut = frames(indices, 32)[:, box.top : box.top + box.height, box.left : box.left + box.width]
+    expected = resize_frames(cut, height=28, width=28, resize="antialias")
+    augment = Augment(crop_area=(0.9, 1.0), flip_probability=0.0)
+    clip = clips.train_clip(video, spec, augment, np.random.default_rng(5))
+    assert (as_pictures(clip[0]) == expected.numpy()).all()
 
 
 def test_flip_can_be_had_always_or_never(video: Path) -> None:

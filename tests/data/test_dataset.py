@@ -5,19 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from videoswin.data.annotations import Sample
-from videoswin.data.dataset import BadVideo, Batch, Clip, ClipDataset, collate
+from videoswin.data.dataset import BadVideo, Batch, Clip, ClipDataset, Look, collate
 from videoswin.errors import DecodeError
 
 SAMPLES = [Sample(path=f"{i}.mp4", file=Path(f"root/{i}.mp4"), label=i % 3) for i in range(6)]
 
 
-def noise(file: Path, random: np.random.Generator) -> Tensor:
-    if file.name == "4.mp4":
-        raise DecodeError(str(file), "V05", "not a video")
-    return torch.from_numpy(random.integers(0, 256, (2, 3, 4, 5, 5), dtype=np.uint8))
+def noise(sample: Sample, random: np.random.Generator) -> Look:
+    if sample.file.name == "4.mp4":
+        raise DecodeError(str(sample.file), "V05", "not a video")
+    return Look(torch.from_numpy(random.integers(0, 256, (2, 3, 4, 5, 5), dtype=np.uint8)))
 
 
 def test_randomness_is_of_seed_epoch_and_index_alone() -> None:
@@ -48,7 +47,7 @@ def test_a_bad_video_is_named_and_not_replaced() -> None:
 
 
 def test_other_faults_are_not_swallowed() -> None:
-    def broken(file: Path, random: np.random.Generator) -> Tensor:
+    def broken(sample: Sample, random: np.random.Generator) -> Look:
         raise RuntimeError("a bug of ours")
 
     with pytest.raises(RuntimeError, match="a bug of ours"):
@@ -60,6 +59,20 @@ def test_a_batch_of_bad_videos_only() -> None:
     batch = collate([bad, bad])
     assert (len(batch), batch.clips.shape, len(batch.bad)) == (0, (0, 0, 0, 0, 0, 0), 2)
     assert batch.labels.dtype == batch.indices.dtype == torch.int64
+
+
+def test_a_flipped_clip_is_of_the_mirrored_class() -> None:
+    def often_flipped(sample: Sample, random: np.random.Generator) -> Look:
+        return Look(torch.zeros((1, 3, 1, 2, 2), dtype=torch.uint8), is_flipped=bool(random.random() < 0.5))
+
+    def labels(mirrored: tuple[int, ...]) -> list[int]:
+        dataset = ClipDataset(SAMPLES * 5, often_flipped, 0, mirrored=mirrored)
+        return collate([dataset[0, index] for index in range(30)]).labels.tolist()
+
+    assert labels(()) == [0, 1, 2] * 10  # classes of 0 and 1 change places, 2 is its own mirror image
+    found = labels((1, 0, 2))
+    assert found[2::3] == [2] * 10
+    assert set(found[0::3]) == set(found[1::3]) == {0, 1}
 
 
 @pytest.mark.gpu

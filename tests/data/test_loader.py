@@ -4,18 +4,16 @@ import os
 import signal
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from tests.data.material import write_video
 from videoswin.data import clips
-from videoswin.data.annotations import Annotations, read_annotations
+from videoswin.data.annotations import Annotations, Sample, read_annotations
 from videoswin.data.augment import Augment
-from videoswin.data.dataset import Batch, ClipDataset
+from videoswin.data.dataset import Batch, ClipDataset, Look
 from videoswin.data.loader import EpochSampler, eval_loader, train_loader
 from videoswin.values import ClipSpec
 
@@ -32,13 +30,17 @@ def annotations(tmp_path_factory: pytest.TempPathFactory) -> Annotations:
     return read_annotations(folder)
 
 
-def load(file: Path, random: np.random.Generator) -> Tensor:
-    return clips.train_clip(file, CLIP, Augment(), random)
+def load(sample: Sample, random: np.random.Generator) -> Look:
+    return clips.train_look(sample.file, CLIP, Augment(), random)
 
 
-def sleepy(file: Path, random: np.random.Generator) -> Tensor:
+def load_middle(sample: Sample, random: np.random.Generator) -> Look:
+    return Look(clips.validation_clip(sample.file, CLIP))
+
+
+def sleepy(sample: Sample, random: np.random.Generator) -> Look:
     time.sleep(0.05)
-    return torch.zeros((1, 3, 1, 2, 2), dtype=torch.uint8)
+    return Look(torch.zeros((1, 3, 1, 2, 2), dtype=torch.uint8))
 
 
 @pytest.mark.parametrize("epoch", [0, 5])
@@ -104,7 +106,7 @@ def test_any_number_of_workers_gives_the_same_batches(annotations: Annotations) 
 
 
 def test_evaluation_goes_in_order(annotations: Annotations) -> None:
-    dataset = ClipDataset(annotations.samples, lambda file, random: clips.validation_clip(file, CLIP), seed=0)
+    dataset = ClipDataset(annotations.samples, load_middle, seed=0)
     batches = list(eval_loader(dataset, batch_size=4, num_workers=0))
     assert [batch.indices.tolist() for batch in batches] == [[0, 2, 3], [4, 5, 6]]
     assert [bad.index for bad in batches[0].bad] == [1]
@@ -121,7 +123,7 @@ def test_evaluation_goes_in_order(annotations: Annotations) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_workers_outlive_a_signal_to_the_group(annotations: Annotations, number: signal.Signals) -> None:
-    dataset = ClipDataset(annotations.samples * 3, sleepy, seed=0)
+    dataset = ClipDataset(tuple(annotations.samples) * 3, sleepy, seed=0)
     loader = iter(eval_loader(dataset, batch_size=1, num_workers=2))
     first = next(loader)
     for worker in loader._workers:
@@ -136,5 +138,5 @@ def test_workers_use_one_thread(annotations: Annotations) -> None:
         assert set(batch.clips.flatten().tolist()) == {1}
 
 
-def _threads(file: Path, random: np.random.Generator) -> Tensor:
-    return torch.full((1, 3, 1, 1, 1), torch.get_num_threads(), dtype=torch.uint8)
+def _threads(sample: Sample, random: np.random.Generator) -> Look:
+    return Look(torch.full((1, 3, 1, 1, 1), torch.get_num_threads(), dtype=torch.uint8))

@@ -11,6 +11,7 @@ import torch
 
 from videoswin.data.annotations import Sample
 from videoswin.data.dataset import BadVideo
+from videoswin.data.segments import Segment
 from videoswin.errors import ConfigError, StorageError
 from videoswin.evaluate import Report, measure, prepare_folder, write_report
 from videoswin.evaluate.report import to_json
@@ -53,7 +54,7 @@ def test_report_json(report: Report) -> None:
             {"label": "run", "n_listed": 3, "n_evaluated": 2, "n_correct": 1, "accuracy": 1 / 3},
             {"label": "walk", "n_listed": 0, "n_evaluated": 0, "n_correct": 0, "accuracy": None},
         ],
-        "clip": {"num_frames": 4, "stride": 1, "size": 32, "sampling": "dense"},
+        "clip": {"num_frames": 4, "stride": 1, "size": 32, "sampling": "dense", "resize": "bilinear"},
         "confusion": [[1, 0, 0], [1, 1, 0], [0, 0, 0]],
         "data": "test.csv",
         "labels": ["jump", "run", "walk"],
@@ -85,6 +86,14 @@ def test_predictions_have_one_row_a_listed_video(report: Report, tmp_path: Path)
     assert rows[2]["probabilities"] is None
     assert rows[2]["error"] == {"code": "V05", "reason": "an HTML page"}
     assert rows[0]["probabilities"] == [0.7, 0.2, 0.1]  # not 0.699999988079071
+
+
+def test_a_row_of_a_segment_says_which(report: Report, tmp_path: Path) -> None:
+    whole, *others = report.samples
+    part = replace(whole, segment=Segment(start=10, stop=18, unit="frames"))
+    write_report(replace(report, samples=(part, *others)), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_bytes().splitlines()]
+    assert [row.get("segment") for row in rows] == ["frames 10 to 18", None, None, None]
 
 
 def test_written_probabilities_come_back_bit_for_bit(report: Report, tmp_path: Path) -> None:

@@ -80,6 +80,19 @@ def test_too_many_bad_videos_stop_the_run(
         callback.on_train_batch_end(EPOCH, MODULE, None, batch_of(good=0, bad=1), 1)
 
 
+@pytest.mark.parametrize("stage", ["train", "validation"])
+def test_the_policy_fail_ends_the_run_at_the_first_bad_video(tmp_path: Path, stage: str) -> None:
+    ledger = BadSampleLedger(tmp_path / "bad_samples.jsonl")
+    callback = BadVideos(ledger, num_videos=1000, max_fraction=0.5, policy="fail")
+    callback.on_train_epoch_start(EPOCH, MODULE)
+    callback.on_train_batch_end(EPOCH, MODULE, None, batch_of(good=4, bad=0), 0)
+    message = r"^0\\n\.mp4 can't be read: not a video; data\.bad_videos is fail \(skip-and-report goes on"
+    end = callback.on_train_batch_end if stage == "train" else callback.on_validation_batch_end
+    with pytest.raises(DatasetError, match=message):
+        end(EPOCH, MODULE, None, batch_of(good=3, bad=1), 1)
+    assert str(ledger).startswith("bad 1 of 8")  # it is listed too
+
+
 def test_no_readable_training_video_stops_the_run(tmp_path: Path) -> None:
     callback = counter(tmp_path, num_videos=4)
     callback.on_train_batch_end(EPOCH, MODULE, None, batch_of(good=0, bad=2), 0)

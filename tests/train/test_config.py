@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from videoswin.data.augment import Augment
 from videoswin.errors import ConfigError
 from videoswin.train.config import DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig
 
@@ -35,6 +36,10 @@ def test_defaults_need_only_the_videos() -> None:
         ({"max_bad_fraction": 1.5}, "max_bad_fraction is 1.5, allowed: 0 to 1"),
         ({"views": "4by3"}, "views are '4by3'; allowed: CLIPSxCROPS"),
         ({"views": "4x2"}, "views ask for 2 crops"),
+        (
+            {"batch_size": 3, "augment": Augment(mixup_alpha=0.8)},
+            "batch_size is 3, allowed: an even number with mixup or CutMix",
+        ),
         ({"epochs": 2}, "schedule.warmup_epochs is 2.5, allowed: less than epochs (2)"),
     ],
 )
@@ -48,6 +53,8 @@ def test_wrong_values_of_a_run(change: dict[str, Any], message: str) -> None:
     [
         (DataConfig, {"val_fraction": 1.0}, "data.val_fraction is 1.0, allowed: more than 0 and less than 1"),
         (DataConfig, {"num_workers": -1}, "data.num_workers is -1, allowed: 0 or more"),
+        (DataConfig, {"prefetch_mib": 0}, "data.prefetch_mib is 0, allowed: 1 or more"),
+        (DataConfig, {"bad_videos": "skip"}, "data.bad_videos is 'skip', allowed: skip-and-report, fail"),
         (OptimizerConfig, {"learning_rate": 0.0}, "optimizer.learning_rate is 0.0, allowed: more than 0"),
         (OptimizerConfig, {"learning_rate": float("inf")}, "optimizer.learning_rate is inf"),
         (OptimizerConfig, {"backbone_multiplier": -1.0}, "optimizer.backbone_multiplier is -1.0"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,76 @@ def test_training_clips_follow_from_seed_and_epoch(videos: Path) -> None:
 def test_validation_clips_are_always_the_same(videos: Path) -> None:
     first, second = (next(iter(video_data(videos, seed=seed).val_dataloader())) for seed in (0, 1))
     assert torch.equal(first.clips, second.clips)  # type: ignore[attr-defined]
+
+
+def test_clips_are_mixed_after_the_transfer_and_in_training_alone(videos: Path) -> None:
+    splits = read_splits(DataConfig(train=str(videos), val_fraction=0.25), known_labels=(), seed=0)
+    augment = Augment(mixup_alpha=0.8, cutmix_alpha=1.0)
+    data = VideoData(splits, clip=CLIP, augment=augment, batch_size=4, num_workers=0, seed=0)
+    found = [data.on_after_batch_transfer(batch, 0) for batch in data.train_dataloader()]  # type: ignore[arg-type]
+    assert [batch.labels.shape for batch in found] == [(4, 2), (2, 2)]
+    assert all(torch.allclose(batch.labels.sum(1), torch.ones(len(batch))) for batch in found)
+    plain = list(data.val_dataloader())
+    assert data.on_after_batch_transfer(plain[0], 0) is plain[0]  # type: ignore[arg-type, comparison-overlap]
+
+
+def test_flipped_clips_take_the_label_of_their_mirror_image(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "videoswin.train")
+    for label in ("push left", "push right", "right away"):
+        (tmp_path / label).mkdir()
+        for index in range(2):
+            write_video(tmp_path / label / f"{index}.mp4", brightness=100, seed=index)
+    splits = read_splits(DataConfig(train=str(tmp_path), val_fraction=0.5), known_labels=(), seed=0)
+
+    def labels(augment: Augment) -> list[int]:
+        data = VideoData(splits, clip=CLIP, augment=augment, batch_size=3, num_workers=0, seed=0)
+        return sorted(int(label) for batch in data.train_dataloader() for label in batch.labels)
+
+    always = Augment(flip_probability=1.0)
+    assert labels(replace(always, flip_labels="auto")) == [0, 1, 2]
+    assert "a flip exchanges 'push left' and 'push right'" in caplog.messages
+    assert any("have no partner and stay: 'right away'" in message for message in caplog.messages)
+    labels(always)
+    assert "clips are flipped, but 'push left' is 'push right' in a mirror" in caplog.messages[-2]
+    (tmp_path / "pairs.csv").write_text("push left,push right\n")
+    data = VideoData(
+        replace(splits, train=tuple(splits.train)[:1]),
+        clip=CLIP,
+        augment=replace(always, flip_labels=str(tmp_path / "pairs.csv")),
+        batch_size=1,
+        num_workers=0,
+        seed=0,
+    )
+    assert [batch.labels.tolist() for batch in data.train_dataloader()] == [[1]]  # it was 0
+
+
+def test_what_is_read_ahead_fits_the_memory_and_is_said(
+    videos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "videoswin.train")
+    splits = read_splits(DataConfig(train=str(videos), val_fraction=0.25), known_labels=(), seed=0)
+    clip = replace(CLIP, num_frames=32, size=224)  # 4.6 MiB a clip
+
+    def prefetch(prefetch_mib: int) -> object:
+        data = VideoData(
+            splits,
+            clip=clip,
+            augment=Augment(),
+            batch_size=4,
+            num_workers=2,
+            seed=0,
+            prefetch_mib=prefetch_mib,
+        )
+        return data.train_dataloader().prefetch_factor
+
+    assert prefetch(120) == 3  # 120 MiB hold 6.5 batches of 18.4 MiB
+    assert caplog.messages[-1] == (
+        "loader: 2 workers read 3 batches of 18.4 MiB ahead: 110.2 MiB of 120.0 MiB allowed"
+    )
+    assert prefetch(10) == 1
+    assert caplog.records[-1].levelname == "WARNING"  # one batch a worker is more than 10 MiB
 
 
 def test_transfer_keeps_names_on_the_cpu(videos: Path) -> None:

@@ -13,11 +13,10 @@ from tests.train.material import CLIP, micro_config, write_video, write_videos
 from videoswin.errors import AnnotationError, ConfigError, DatasetError
 from videoswin.evaluate import EvaluateConfig, evaluate
 from videoswin.train import final
+from videoswin.train.datamodule import read_splits
 from videoswin.train.final import plan_evaluation
 from videoswin.train.run import train
 from videoswin.values import ClipSpec, Views
-
-LABELS = ("bright", "dark")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,7 @@ def test_the_last_weights_are_evaluated_with_the_views_asked_for(
 )
 def test_views_follow_the_sampling(clip: ClipSpec, views: str, found: str, tests: Path) -> None:
     config = micro_config(Path("videos"), Path("out"), test=tests, views=views)
-    plan = plan_evaluation(config, clip=clip, labels=LABELS)
+    plan = plan_evaluation(config, clip=clip)
     assert plan is not None
     assert str(plan.views) == found
 
@@ -69,13 +68,13 @@ def test_views_follow_the_sampling(clip: ClipSpec, views: str, found: str, tests
 def test_without_videos_to_test_on_nothing_is_planned() -> None:
     uniform = replace(CLIP, sampling="uniform")
     config = micro_config(Path("videos"), Path("out"), views="4x3")
-    assert plan_evaluation(config, clip=uniform, labels=LABELS) is None
+    assert plan_evaluation(config, clip=uniform) is None
 
 
 @pytest.mark.parametrize(("training", "planned"), [("fp32", "fp32"), ("bf16", "bf16"), ("fp16", "fp32")])
 def test_the_evaluation_computes_as_the_training_or_better(training: str, planned: str, tests: Path) -> None:
     config = replace(micro_config(Path("videos"), Path("out"), test=tests), precision=training)
-    plan = plan_evaluation(config, clip=CLIP, labels=LABELS)
+    plan = plan_evaluation(config, clip=CLIP)
     assert plan is not None
     assert plan.precision == planned
 
@@ -95,6 +94,17 @@ def test_what_can_not_be_evaluated_is_refused_before_the_training(
     with pytest.raises(ConfigError, match="is inside the videos of"):
         train(micro_config(videos, tests / "out", test=tests))
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_what_is_odd_about_the_videos_is_said_once_before_the_training(
+    videos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "test" / "bright").mkdir(parents=True)
+    write_video(tmp_path / "test" / "bright" / "0.mp4", brightness=190, seed=9)
+    config = micro_config(videos, tmp_path / "out", test=tmp_path / "test")
+    read_splits(config.data, known_labels=(), seed=0)
+    assert plan_evaluation(config, clip=CLIP) is not None
+    assert caplog.text.count("1 of 2 classes have no video: dark") == 1
 
 
 def test_a_failed_evaluation_leaves_the_weights(videos: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from tests.train.material import MICRO
-from videoswin.data.dataset import BadVideo, Batch
+from videoswin.data.dataset import BadVideo, Batch, Mix
+from videoswin.data.mix import mix_batch
 from videoswin.model import VideoSwin
 from videoswin.train.config import OptimizerConfig
 from videoswin.train.datamodule import VideoData
@@ -59,6 +60,7 @@ class Batches(VideoData):
     def __init__(self, train: list[Batch], val: list[Batch]) -> None:
         LightningDataModule.__init__(self)
         self.train, self.val = train, val
+        self.num_classes = NUM_CLASSES
 
     def train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self.train, batch_size=None)  # type: ignore[arg-type]
@@ -175,12 +177,41 @@ def test_label_smoothing_is_the_papers() -> None:
     assert trainer.callback_metrics["train/loss_step"] == pytest.approx(float(expected), abs=1e-5)
 
 
+def test_soft_labels_are_smoothed_as_published() -> None:
+    """Of mixed clips: off = s / K and on = 1 - s + s / K of each of the two labels, then their mixture."""
+    module = module_of(label_smoothing=0.1)
+    module.factor = lambda update: 0.0
+    mix = Mix(first=0, second=1, share=0.75, box=None)
+    batch = mix_batch(replace(batch_of(2, 5), mixes=(mix,)), num_classes=NUM_CLASSES)
+    trainer = run(module, [batch], [])
+    with torch.no_grad():
+        logits, labels = module(batch)
+        one, other = (torch.full((NUM_CLASSES,), 0.1 / NUM_CLASSES) for _ in range(2))
+        one[2] = other[5] = 1 - 0.1 + 0.1 / NUM_CLASSES
+        target = torch.stack([0.75 * one + 0.25 * other, 0.75 * other + 0.25 * one])
+        expected = -(target * logits.log_softmax(1)).sum(1).mean()
+    assert labels.shape == (2, NUM_CLASSES)
+    assert trainer.callback_metrics["train/loss_step"] == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_labels_that_are_one_class_each_lose_as_numbers_do() -> None:
+    hard = batch_of(2, 5)
+    soft = replace(hard, labels=torch.nn.functional.one_hot(hard.labels, NUM_CLASSES).float())
+    losses = []
+    for batch in (hard, soft):
+        module = module_of(label_smoothing=0.1)
+        losses.append(float(run(module, [batch], []).callback_metrics["train/loss_step"]))
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
 def test_views_are_flattened_beside_their_label() -> None:
     batch = batch_of(0, 1)
     two_views = replace(batch, clips=batch.clips.repeat(1, 2, 1, 1, 1, 1))
     logits, labels = module_of()(two_views)
     assert logits.shape == (4, NUM_CLASSES)
     assert labels.tolist() == [0, 0, 1, 1]
+    soft = replace(two_views, labels=torch.eye(NUM_CLASSES)[:2])
+    assert torch.equal(module_of()(soft)[1], torch.eye(NUM_CLASSES)[[0, 0, 1, 1]])
 
 
 def test_groups_and_schedule_reach_the_optimizer() -> None:

@@ -82,6 +82,7 @@ def test_a_run_learns_and_says_where_it_left_what(finished: Finished) -> None:
         "best.safetensors",
         "config.yaml",
         "curves.png",
+        "data.json",
         "last.safetensors",
         "metrics.csv",
         "tensorboard",
@@ -92,6 +93,7 @@ def test_the_lines_of_a_run(finished: Finished) -> None:
     lines = iter(finished.lines)
     assert next(lines).startswith("training from scratch: no pretrained weights named")
     assert next(lines).startswith("no data.val named: 2 videos (25% of every class")
+    assert next(lines) == "loader: no workers, nothing is read ahead"
     assert next(lines) == (
         "data: 7 training and 2 validation videos, 2 classes; clips of 4 frames (dense, stride 2), 32 px"
     )

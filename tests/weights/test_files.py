@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import zipfile
@@ -223,6 +224,18 @@ def test_truncated_files_are_refused(request, kind, share):
         weights.read(path)
 
 
+def test_the_resize_is_kept_and_older_files_are_bilinear(ours, tmp_path):
+    smooth = tmp_path / "smooth.safetensors"
+    weights.save(smooth, weights.load(ours), labels=LABELS, clip=replace(CLIP, resize="antialias"))
+    assert weights.read(smooth).clip == replace(CLIP, resize="antialias")
+    state = safetensors.torch.load_file(ours)
+    with safetensors.safe_open(ours, framework="pt") as file:
+        header = json.loads(file.metadata()["videoswin"])
+    assert header["clip"].pop("resize") == "bilinear"
+    safetensors.torch.save_file(state, smooth, metadata={"videoswin": json.dumps(header)})
+    assert weights.read(smooth).clip == CLIP
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -233,8 +246,6 @@ def test_truncated_files_are_refused(request, kind, share):
     ],
 )
 def test_damaged_header_is_named(ours, change, message):
-    import json
-
     with safetensors.safe_open(ours, "pt") as file:
         header = json.loads(file.metadata()["videoswin"])
         state = {key: file.get_tensor(key) for key in file.keys()}

@@ -16,12 +16,12 @@ from typing import Any
 
 from videoswin.ablate.order import order_accuracy, require_labels
 from videoswin.ablate.tables import NEEDS_FLAT_WEIGHTS, TABLES, Setting, TableName
-from videoswin.data.annotations import read_annotations
 from videoswin.errors import ConfigError
 from videoswin.evaluate.report import PREDICTIONS_NAME, REPORT_NAME
 from videoswin.model.config import SWIN_T
 from videoswin.peers.config import PeerName, peer_name
 from videoswin.storage import write_atomically
+from videoswin.train.checks import read_source
 from videoswin.train.config import DataConfig, TrainConfig
 from videoswin.train.output import as_plain
 from videoswin.train.run import train
@@ -136,7 +136,7 @@ def run_ablation(config: AblateConfig) -> Iterator[tuple[Result, int, int]]:
         _require_same(run)
     if config.pairs:
         data = config.run.data
-        require_labels(config.pairs, read_annotations(data.train, root=data.root or None).labels)
+        require_labels(config.pairs, read_source(data, data.train).labels)
     for number, ((setting, seed), run) in enumerate(zip(planned, runs, strict=True), start=1):
         logger.info(f"run {number} of {len(planned)}: {setting.name}, seed {seed}")
         yield _result(run, setting.name, config.pairs), number, len(planned)

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "inspect": ("videoswin.cli.inspect", "what a weights file holds, and what is odd about it"),
     "convert": ("videoswin.cli.convert", "turn a weights file into another format"),
     "cost": ("videoswin.cli.cost", "parameters, multiply-adds and memory of a model, beside the paper's"),
+    "verify": ("videoswin.cli.verify", "hold the video reader to its promises: damaged files, exact frames"),
     "bench": ("videoswin.cli.bench", "measure speed and memory beside a peer, in one run"),
 }
 

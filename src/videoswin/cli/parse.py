@@ -19,7 +19,7 @@ from typing import Any
 
 from docstring_parser import parse as parse_docstring
 from docstring_parser import parse_from_object
-from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_parsing_settings
 
 from videoswin.errors import ConfigError
 
@@ -29,9 +29,20 @@ def call(function: Callable[..., int], arguments: list[str], *, prog: str) -> in
 
     Raises ConfigError, one line, for an unknown option or a value that does not fit, with what is allowed.
     """
+    values = parse_values(function, arguments, prog=prog)
+    config_type = _only_config(function)
+    if config_type is not None:
+        return function(config_type(**{field.name: values[field.name] for field in fields(config_type)}))
+    return function(**{name: values[name] for name in inspect.signature(function).parameters})
+
+
+def parse_values(function: Callable[..., int], arguments: list[str], *, prog: str) -> Namespace:
+    """The values that `arguments` give the parameters of `function`, and `config`. Raises ConfigError."""
     parser = build_parser(function, prog=prog)
     try:
-        values = parser.instantiate(parser.parse_args([_underscored(argument) for argument in arguments]))
+        given = parser.parse_args([_underscored(argument) for argument in arguments])
+        values: Namespace = parser.instantiate(given)
+        return values
     except ArgumentError as error:
         raise ConfigError(f"{prog}: {_explain(str(error), parser)}") from error
     except ValueError as error:
@@ -39,11 +50,6 @@ def call(function: Callable[..., int], arguments: list[str], *, prog: str) -> in
         if isinstance(error.__cause__, ConfigError):
             raise error.__cause__ from error
         raise
-    values.pop("config")
-    config_type = _only_config(function)
-    if config_type is not None:
-        return function(config_type(**{field.name: values[field.name] for field in fields(config_type)}))
-    return function(**{name: values[name] for name in inspect.signature(function).parameters})
 
 
 def build_parser(function: Callable[..., int], *, prog: str) -> ArgumentParser:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +16,21 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from videoswin.data.annotations import Sample
+from videoswin.data.crops import Box
 from videoswin.errors import DecodeError
 
-LoadClip = Callable[[Path, np.random.Generator], Tensor]
-"""From a file and a source of randomness to a uint8 clip (V, 3, T, H, W); raises DecodeError."""
+
+class Look(NamedTuple):
+    """What one reading of a video gives."""
+
+    pixels: Tensor
+    """(V, 3, T, H, W) uint8."""
+    is_flipped: bool = False
+    """Whether left and right are exchanged, which may make it another class."""
+
+
+LoadClip = Callable[[Sample, np.random.Generator], Look]
+"""From a labelled video and a source of randomness to its clip; raises DecodeError."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +41,8 @@ class Clip:
     label: int
     pixels: Tensor
     """(V, 3, T, H, W) uint8."""
+    epoch: int = 0
+    """The epoch it was read for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +57,18 @@ class BadVideo:
     reason: str
 
 
+class Mix(NamedTuple):
+    """Two clips of a batch that are to become each other's mixture, see mix.py."""
+
+    first: int
+    """Row of the batch."""
+    second: int
+    share: float
+    """What each keeps of itself and of its label, 0 to 1; the rest is the other's."""
+    box: Box | None
+    """Pixels that come from the other in all frames (CutMix), None where all pixels are blended (mixup)."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """What was read of the next samples. `indices` are positions in the data set; bad videos are in `bad`
@@ -52,10 +77,12 @@ class Batch:
     clips: Tensor
     """(B, V, 3, T, H, W) uint8. Where B is 0 the other sizes are 0 too."""
     labels: Tensor
-    """(B,) int64."""
+    """(B,) int64; mixed, (B, K) float32: the share of each class."""
     indices: Tensor
     """(B,) int64."""
     bad: tuple[BadVideo, ...]
+    mixes: tuple[Mix, ...] = ()
+    """Pairs that are still to be mixed, once the clips are on the device that trains."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,10 +101,14 @@ class ClipDataset(Dataset[Clip | BadVideo]):
     """Clips by (epoch, index). The same pair gives the same clip, whichever worker or rank asks, and how
     often."""
 
-    def __init__(self, samples: Sequence[Sample], load: LoadClip, seed: int) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], load: LoadClip, seed: int, *, mirrored: Sequence[int] = ()
+    ) -> None:
+        """mirrored: the class of a flipped clip for each class, see `flip_labels`; empty: its own."""
         self.samples = samples
         self._load = load
         self._seed = seed
+        self._mirrored = mirrored
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -87,12 +118,14 @@ class ClipDataset(Dataset[Clip | BadVideo]):
         sample = self.samples[index]
         random = np.random.default_rng((self._seed, epoch, index))
         try:
-            pixels = self._load(sample.file, random)
+            look = self._load(sample, random)
         except DecodeError as error:
             return BadVideo(
                 index=index, path=error.path, label=sample.label, code=error.code, reason=error.reason
             )
-        return Clip(index=index, label=sample.label, pixels=pixels)
+        is_mirrored = look.is_flipped and len(self._mirrored) > 0
+        label = self._mirrored[sample.label] if is_mirrored else sample.label
+        return Clip(index=index, label=label, pixels=look.pixels, epoch=epoch)
 
 
 def collate(items: Sequence[Clip | BadVideo]) -> Batch:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Report:
     clip: ClipSpec
     precision: str
     labels: tuple[str, ...]
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     probabilities: Tensor
     bad: tuple[BadVideo, ...]
     metrics: Metrics
@@ -136,11 +136,14 @@ def _class_rows(report: Report) -> list[Json]:
 
 
 def _prediction_rows(report: Report) -> Iterator[dict[str, Json]]:
-    """One row a listed video, in listed order; probabilities in the order of the labels."""
+    """One row a listed video, in listed order; probabilities in the order of the labels. Only a row of a
+    segment says which."""
     bad_of = {bad.index: bad for bad in report.bad}
     predicted = predicted_classes(report.probabilities).tolist()
     for index, sample in enumerate(report.samples):
         row: dict[str, Json] = {"path": sample.path, "label": report.labels[sample.label]}
+        if sample.segment is not None:
+            row |= {"segment": str(sample.segment)}
         if index in bad_of:
             error: dict[str, Json] = {"code": bad_of[index].code, "reason": bad_of[index].reason}
             yield row | {"predicted": None, "probabilities": None, "error": error}

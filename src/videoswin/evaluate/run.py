@@ -9,15 +9,14 @@ import functools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from videoswin.data.annotations import Annotations, read_annotations
+from videoswin.data.annotations import Annotations, Sample, read_annotations
 from videoswin.data.clips import test_views
-from videoswin.data.dataset import BadVideo, Batch, ClipDataset
+from videoswin.data.dataset import BadVideo, Batch, ClipDataset, Look
 from videoswin.data.loader import eval_loader
 from videoswin.errors import AnnotationError, ConfigError, DatasetError, DecodeError
 from videoswin.evaluate.metrics import measure
@@ -109,6 +108,10 @@ def _read_annotations(source: str | os.PathLike[str], root: str, weights: Classi
     Weights without names take those of the data: either class numbers, or as many names as there are classes.
     """
     annotations = read_annotations(source, root=root or None, labels=weights.labels)
+    if annotations.is_multi_label:
+        raise AnnotationError(
+            f"{annotations.source}: videos have several classes; evaluation takes one class a video so far"
+        )
     num_classes = weights.num_classes
     numbers = tuple(str(number) for number in range(num_classes))
     num_labels = len(annotations.labels)
@@ -132,9 +135,9 @@ def _batches(annotations: Annotations, predictor: Predictor, config: EvaluateCon
     )
 
 
-def _load(path: Path, random: np.random.Generator, *, clip: ClipSpec, views: Views) -> Tensor:
+def _load(sample: Sample, random: np.random.Generator, *, clip: ClipSpec, views: Views) -> Look:
     """(V, 3, T, H, W) uint8; nothing in test views is random."""
-    return test_views(path, clip, views)
+    return Look(test_views(sample.file, clip, views, segment=sample.segment))
 
 
 def _fill(

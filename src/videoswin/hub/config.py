@@ -35,6 +35,7 @@ class VideoSwinConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
     stride: int = ClipSpec().stride
     size: int = ClipSpec().size
     sampling: str = ClipSpec().sampling
+    resize: str = ClipSpec().resize
     drop_path_rate: float = 0.0
     """Stochastic depth while training; never part of what the weights mean."""
     head_dropout: float = 0.0

@@ -16,6 +16,7 @@ from videoswin.data.dataset import Batch
 from videoswin.data.ledger import BadSampleLedger
 from videoswin.errors import DatasetError, NonFiniteLossError, printable
 from videoswin.predict.classifier import save_classifier
+from videoswin.train.config import BadVideoPolicy
 from videoswin.train.module import TrainModule
 from videoswin.values import ClipSpec
 
@@ -45,13 +46,22 @@ class BadVideos(Callback):
     """Counts the videos of each epoch that can't be read, lists them and stops when they are too many.
 
     Raises DatasetError when more than `max_fraction` of `num_videos` (training and validation) are bad, and
-    at least MIN_BAD_VIDEOS, or when an epoch has not one good video to train or to validate on.
+    at least MIN_BAD_VIDEOS, or when an epoch has not one good video to train or to validate on; with the
+    policy `fail` at the first bad one.
     """
 
-    def __init__(self, ledger: BadSampleLedger, *, num_videos: int, max_fraction: float) -> None:
+    def __init__(
+        self,
+        ledger: BadSampleLedger,
+        *,
+        num_videos: int,
+        max_fraction: float,
+        policy: BadVideoPolicy = "skip-and-report",
+    ) -> None:
         self.ledger = ledger
         self.num_videos = num_videos
         self.max_fraction = max_fraction
+        self.policy = policy
         self.num_good = 0  # of the training or the validation that is running
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -85,6 +95,12 @@ class BadVideos(Callback):
         self.ledger.record(batch, stage=stage, epoch=epoch)
         self.num_good += len(batch)
         num_bad = self.ledger.num_bad
+        if batch.bad and self.policy == "fail":
+            first = batch.bad[0]
+            raise DatasetError(
+                f"{printable(first.path)} can't be read: {first.reason}; data.bad_videos is fail "
+                "(skip-and-report goes on without it)"
+            )
         if num_bad >= MIN_BAD_VIDEOS and num_bad > self.max_fraction * self.num_videos:
             last = batch.bad[-1]
             raise DatasetError(

@@ -20,6 +20,7 @@ from videoswin.weights.inflation import Inflation
 Precision = Literal["fp32", "bf16", "fp16"]
 Preset = Literal["official", "clean"]
 Shape = Literal["official", "smooth"]
+BadVideoPolicy = Literal["skip-and-report", "fail"]
 
 
 class _Rule(NamedTuple):
@@ -43,7 +44,8 @@ def _is_at_least(low: float, value: float) -> bool:
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """Which videos. A source is a folder with one subfolder of videos per class, a text list of `path label`
-    lines, or a CSV file with the columns path and label."""
+    lines, a table (CSV, Parquet) of videos and classes, a Kinetics CSV or a Something-Something JSON; see
+    docs/data.md. `FILE#val` takes the rows of one split."""
 
     train: str = ""
     """Videos to learn from. Required."""
@@ -53,17 +55,33 @@ class DataConfig:
     """Videos to evaluate the last weights on after training, with `views`. Empty: none."""
     root: str = ""
     """Folder that relative paths of a list or CSV file start from. Empty: the folder of that file."""
+    label_map: str = ""
+    """File of class names in the order of their numbers: JSON {name: number}, JSON list, or a name a line.
+    Empty: the classes are those that `train` names."""
+    multi_label: bool = False
+    """Rows of the same video and segment are its classes, not contradictions."""
+    fail_on_leak: bool = False
+    """End the run where two of `train`, `val` and `test` share content; otherwise that is a warning."""
     val_fraction: float = 0.1
     """Share of `train` held out when `val` is empty, in (0, 1). Which videos depends on the seed alone."""
     num_workers: int = 2
     """Processes that decode; 0 decodes between the steps. With a GPU: about one a CPU core. Without one, the
     model gets the cores they leave."""
+    prefetch_mib: int = 2048
+    """Memory, in MiB, that batches read ahead of the steps may take; a quarter of what is free if that is
+    less. How many batches that are is logged."""
+    bad_videos: BadVideoPolicy = "skip-and-report"
+    """What a video that can't be read does. `skip-and-report`: its place stays empty, it is counted and
+    listed, and `max_bad_fraction` holds. `fail`: it ends the run. No other video ever takes its place."""
 
     def __post_init__(self) -> None:
         fraction, workers = self.val_fraction, self.num_workers
+        policies = get_args(BadVideoPolicy)
         _check(
             _Rule("data.val_fraction", fraction, 0 < fraction < 1, "more than 0 and less than 1"),
             _Rule("data.num_workers", workers, workers >= 0, "0 or more"),
+            _Rule("data.prefetch_mib", self.prefetch_mib, self.prefetch_mib >= 1, "1 or more"),
+            _Rule("data.bad_videos", self.bad_videos, self.bad_videos in policies, ", ".join(policies)),
         )
 
 
@@ -175,11 +193,13 @@ class TrainConfig:
         _check(*_peer_rules(self))
         rates = ("label_smoothing", "drop_path_rate", "head_dropout")
         fraction, warmup = self.max_bad_fraction, self.schedule.warmup_epochs
+        fits_pairs = not self.augment.has_mix or self.batch_size % 2 == 0
         _check(
             _Rule(
                 "data.train", self.data.train, self.data.train != "", "a folder, list or CSV file of videos"
             ),
             *(_count(name, getattr(self, name)) for name in ("epochs", "batch_size", "accumulate")),
+            _Rule("batch_size", self.batch_size, fits_pairs, "an even number with mixup or CutMix"),
             *(_rate(name, getattr(self, name)) for name in rates),
             _Rule("precision", self.precision, self.precision in get_args(Precision), "fp32, bf16, fp16"),
             _Rule("seed", self.seed, self.seed >= 0, "0 or more"),

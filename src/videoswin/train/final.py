@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from videoswin.data.annotations import read_annotations
 from videoswin.data.sampling import test_indices
 from videoswin.evaluate import EvaluateConfig, evaluate, prepare_folder, write_report
 from videoswin.evaluate.run import Progress
@@ -27,17 +26,16 @@ PRECISIONS: dict[Precision, EvaluatePrecision] = {"fp32": "fp32", "bf16": "bf16"
 """That of the training -> that of the evaluation, where fp16 would only risk an overflow."""
 
 
-def plan_evaluation(config: TrainConfig, *, clip: ClipSpec, labels: tuple[str, ...]) -> EvaluateConfig | None:
+def plan_evaluation(config: TrainConfig, *, clip: ClipSpec) -> EvaluateConfig | None:
     """How the run will evaluate at its end; None if it names no `data.test`.
 
-    Everything is checked here, before hours of training. Raises ConfigError for views that don't fit the
-    sampling, AnnotationError for a source that can't be used or that has other classes than `labels`.
+    Checked here, before hours of training. Raises ConfigError for views that don't fit the sampling. The
+    videos themselves are checked with the others, in `read_splits`.
     """
     if config.data.test == "":
         return None
     views = Views.parse(config.views) if config.views else default_views(clip)
     test_indices(1, clip, views.clips)
-    read_annotations(config.data.test, root=config.data.root or None, labels=labels)
     return EvaluateConfig(
         views=views,
         root=config.data.root,

@@ -32,7 +32,8 @@ class TrainModule(LightningModule):
         optimizer: AdamW and its groups.
         factor: Number of an update, from 0 -> its learning rate, as a factor of the highest.
         batch_size: Clips of a full batch. In a smaller one each clip weighs the same.
-        label_smoothing: Share of the training target spread over all classes.
+        label_smoothing: Share of the training target spread over all classes, also of the shares of mixed
+            clips: s / K for each class, and 1 - s of what it had.
     """
 
     def __init__(
@@ -56,9 +57,9 @@ class TrainModule(LightningModule):
         self.val_top5 = MeanMetric()
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits (B V, K), float32 at any precision, and labels (B V)."""
+        """Logits (B V, K), float32 at any precision, and labels (B V), of mixed clips (B V, K)."""
         logits = self.model(batch.clips.flatten(0, 1)).float()  # (B V, K)
-        return logits, batch.labels.repeat_interleave(batch.clips.shape[1])
+        return logits, batch.labels.repeat_interleave(batch.clips.shape[1], dim=0)
 
     def training_step(self, batch: Batch) -> Tensor | None:
         if len(batch.labels) == 0:

@@ -15,6 +15,7 @@ from torch import nn
 from videoswin.errors import ConfigError
 from videoswin.train.begin import begin
 from videoswin.train.callbacks import BestAndLast
+from videoswin.train.checks import DATA_FILE, write_fingerprints
 from videoswin.train.config import TrainConfig
 from videoswin.train.curves import draw_curves, read_curves
 from videoswin.train.datamodule import Splits, VideoData, read_splits
@@ -60,8 +61,8 @@ def train(config: TrainConfig) -> TrainResult:
     torch.manual_seed(config.seed)
     beginning = begin(config)
     clip = beginning.clip
-    splits = read_splits(config.data, known_labels=beginning.known_labels, seed=config.seed)
-    plan = plan_evaluation(config, clip=clip, labels=splits.labels)
+    splits = read_splits(config.data, known_labels=beginning.known_labels, seed=config.seed, folder=output)
+    plan = plan_evaluation(config, clip=clip)
     model = beginning.build(splits.labels)
     data = VideoData(
         splits,
@@ -70,11 +71,14 @@ def train(config: TrainConfig) -> TrainResult:
         batch_size=config.batch_size,
         num_workers=config.data.num_workers,
         seed=config.seed,
+        prefetch_mib=config.data.prefetch_mib,
     )
     keeper = BestAndLast(output, labels=splits.labels, clip=clip)
     with quiet_lightning(), cores_shared_with(config.data.num_workers):
         trainer = build_trainer(config, output, splits=splits, keeper=keeper, num_batches=data.num_batches)
         write_config(config, output / "config.yaml")
+        named = {"train": splits.train, "val": splits.val}
+        write_fingerprints(output / DATA_FILE, named, splits.labels)
         for line in describe(config, splits, model, trainer, clip=clip, num_batches=data.num_batches):
             logger.info(line)
         fit(trainer, build_module(config, model, num_batches=data.num_batches), data)

@@ -56,7 +56,12 @@ def build_trainer(
         log_every_n_steps=min(10, math.ceil(num_batches / config.accumulate / 20)),
         callbacks=[
             SeedSteps(config.seed),
-            BadVideos(ledger, num_videos=num_videos, max_fraction=config.max_bad_fraction),
+            BadVideos(
+                ledger,
+                num_videos=num_videos,
+                max_fraction=config.max_bad_fraction,
+                policy=config.data.bad_videos,
+            ),
             StopOnNonFiniteLoss(splits.train),
             keeper,
             pace,
