@@ -56,5 +56,6 @@ def test_memory_is_flat_over_twenty_epochs(shared: Path) -> None:
         taken.append([round(private_mib(process), 1) for process in (os.getpid(), *workers)])
     report = "\n".join(f"epoch {epoch}: {' '.join(map(str, sizes))} MiB" for epoch, sizes in enumerate(taken))
     print(report)  # for -s
-    warm, late = (np.array(part).max(axis=0) for part in (taken[:WARM_UP], taken[WARM_UP:]))
+    # The median of the later epochs: the allocator may keep one large block at any time, a leak grows on.
+    warm, late = np.max(taken[:WARM_UP], axis=0), np.median(taken[WARM_UP:], axis=0)
     assert (late - warm).max() < 20, report
