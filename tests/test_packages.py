@@ -6,10 +6,6 @@ from videoswin.errors import ConfigError
 from videoswin.packages import require
 
 
-def test_what_is_installed_is_not_missed() -> None:
-    require(("torch", "numpy"), purpose="this test", extra="train")
-
-
 def test_missing_packages_are_named_with_the_extra_that_brings_them() -> None:
     with pytest.raises(
         ConfigError, match=r"^this test needs no_such_a, no_such_b: pip install 'videoswin\[train\]'$"

@@ -9,12 +9,6 @@ import pytest
 from videoswin.errors import ConfigError
 
 
-def test_nothing_is_missing_here(hub: Any) -> None:
-    from videoswin.hub.packages import require_packages
-
-    require_packages()
-
-
 def test_missing_packages_are_named_before_they_are_imported(hub: Any) -> None:
     """In a process of its own: here transformers may be loaded already."""
     code = """

@@ -25,10 +25,6 @@ def lines_of(code: str, *, path: str) -> list[str]:
     return (finished.stdout + finished.stderr).splitlines()
 
 
-def test_a_library_that_is_there_is_enough() -> None:
-    require_library("vivit")
-
-
 def test_a_missing_library_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
     monkeypatch.setattr(sys, "path", [])

@@ -8,10 +8,6 @@ from videoswin.errors import ConfigError
 from videoswin.train.packages import require_packages
 
 
-def test_nothing_is_missing_here() -> None:
-    require_packages()
-
-
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("lightning", "tensorboard"):
         for module in [module for module in sys.modules if module.partition(".")[0] == name]:

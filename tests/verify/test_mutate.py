@@ -31,7 +31,9 @@ def test_every_mutation_changes_something(name: str) -> None:
 @pytest.mark.parametrize("size", [1, 3, 9])
 def test_tiny_files_can_be_damaged_too(name: str, size: int) -> None:
     for seed in range(20):
-        MUTATIONS[name](bytearray(size), np.random.default_rng(seed), b"x")
+        content = bytearray(size)
+        MUTATIONS[name](content, np.random.default_rng(seed), b"x")
+        assert len(content) <= 4 * size + 1  # damaged in place, cut, repeated or joined to the other
 
 
 def test_false_lengths_are_put_where_lengths_are() -> None:

@@ -29,17 +29,6 @@ from videoswin.values import ClipSpec, Frames, Views
 _Path = str | os.PathLike[str]
 
 
-def train_clip(
-    path: _Path,
-    clip: ClipSpec,
-    augment: Augment,
-    random: np.random.Generator,
-    limits: Limits = DEFAULT_LIMITS,
-) -> Tensor:
-    """The pixels of `train_look`."""
-    return train_look(path, clip, augment, random, limits).pixels
-
-
 def train_look(
     path: _Path,
     clip: ClipSpec,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from videoswin.cli.data.progress import follow
 from videoswin.cli.parse import call
 from videoswin.errors import ConfigError, printable
+
+if TYPE_CHECKING:
+    from videoswin.data.prepare import ManifestRow
 
 _MAX_LISTED = 20  # bad files on the screen; the manifest has all
 _MAX_CRF = 51
@@ -72,10 +75,15 @@ def prepare(
             kinds=("done", "bad"),
         )
     )
+    return _report(rows, Path(output) / MANIFEST_NAME)
+
+
+def _report(rows: list[ManifestRow], manifest: Path) -> int:
+    """Print what could not be prepared; the exit code."""
     bad = sorted((row for row in rows if row.code), key=lambda row: row.source)
     for row in bad[:_MAX_LISTED]:
         print(f"[{row.code}] {printable(row.source)}: {row.reason}")
-    print(f"bad {len(bad)} of {len(rows)} (listed in {printable(str(Path(output) / MANIFEST_NAME))})")
+    print(f"bad {len(bad)} of {len(rows)} (listed in {printable(str(manifest))})")
     if len(bad) == len(rows):
         return 5
     return 3 if bad else 0

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from videoswin.cli.parse import call, parse_values
 from videoswin.data.augment import Augment
 from videoswin.errors import ConfigError, DatasetError, printable
 from videoswin.values import ClipSpec, Views
+
+if TYPE_CHECKING:
+    from videoswin.data.dataset import BadVideo
+    from videoswin.data.view import Shown
 
 
 def main(arguments: list[str]) -> int:
@@ -55,8 +60,7 @@ def view(
         views: Test views to show instead, such as 4x3. Empty: training clips.
     """
     from videoswin.data.annotations import read_annotations
-    from videoswin.data.dataset import BadVideo
-    from videoswin.data.view import Shown, epoch_order, test_clips, training_clips
+    from videoswin.data.view import epoch_order, test_clips, training_clips
     from videoswin.data.view_picture import ANIMATIONS, draw_animation, draw_sheet, require_matplotlib
     from videoswin.storage import write_atomically
 
@@ -74,17 +78,27 @@ def view(
         found = training_clips(
             annotations, wanted, clip=look.clip, augment=look.augment, seed=look.seed, epoch=epoch
         )
-    items = list(found)
-    bad = [item for item in items if isinstance(item, BadVideo)]
-    for item in bad:
-        print(f"[{item.code}] {printable(item.path)}: {item.reason}", file=sys.stderr)
-    shown = [item for item in items if isinstance(item, Shown)]
+    shown, num_bad = _sorted_out(found)
     if not shown:
-        raise DatasetError(f"{source}: none of {len(bad)} videos can be read")
+        raise DatasetError(f"{source}: none of {num_bad} videos can be read")
     picture = draw_sheet(shown) if kind == ".png" else draw_animation(shown, container=ANIMATIONS[kind])
     write_atomically(Path(output), picture)
     print(f"{len(shown)} clips of {len(wanted)} samples: {printable(output)}")
-    return 3 if bad else 0
+    return 3 if num_bad else 0
+
+
+def _sorted_out(items: Iterable[Shown | BadVideo]) -> tuple[list[Shown], int]:
+    """What can be shown, and how many videos can't be read, which are named."""
+    from videoswin.data.dataset import BadVideo
+
+    shown, num_bad = [], 0
+    for item in items:
+        if isinstance(item, BadVideo):
+            num_bad += 1
+            print(f"[{item.code}] {printable(item.path)}: {item.reason}", file=sys.stderr)
+        else:
+            shown.append(item)
+    return shown, num_bad
 
 
 def _choose_look(recipe: str, clip: ClipSpec | None, augment: Augment, seed: int) -> _Look:
