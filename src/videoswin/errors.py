@@ -72,3 +72,32 @@ class StorageError(VideoSwinError):
     """Writing failed: no space, quota, read-only or I/O error. Names path and cause."""
 
     exit_code = 7
+
+
+class CheckpointError(VideoSwinError):
+    """A checkpoint that is refused: damaged, incomplete, or of another run."""
+
+    exit_code = 4
+
+
+class RankLostError(VideoSwinError):
+    """A process of a distributed job died or no longer answers. Names the rank."""
+
+    exit_code = 8
+
+
+class InUseError(VideoSwinError):
+    """The folder belongs to a run that is still alive."""
+
+    exit_code = 9
+
+
+class Stopped(VideoSwinError):
+    """A signal ended the run after its state was saved. signal_number: 2 (SIGINT), 10 (SIGUSR1), 15 (SIGTERM).
+
+    The exit code is 130 after SIGINT, else 143, as shells and schedulers expect.
+    """
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 130 if signal_number == 2 else 143

@@ -9,7 +9,8 @@ from videoswin.ablate.measure import ModelCost
 from videoswin.ablate.run import Result
 from videoswin.ablate.summary import cells, in_words, spread, summarise, to_csv, to_markdown
 from videoswin.ablate.tables import Setting
-from videoswin.train.config import DataConfig, TrainConfig
+from videoswin.train.config import TrainConfig
+from videoswin.train.data_config import DataConfig
 
 RUN = TrainConfig(data=DataConfig(train="train", val="val"))
 COST = ModelCost(parameters=28_158_070, multiply_adds=87_760_000_000, seconds=1.2345)

@@ -10,7 +10,8 @@ from videoswin.ablate.tables import TABLES, Setting, TableName, clip_of, model_o
 from videoswin.errors import ConfigError
 from videoswin.model import SWIN_T
 from videoswin.model.cost import cost
-from videoswin.train.config import DataConfig, TrainConfig
+from videoswin.train.config import TrainConfig
+from videoswin.train.data_config import DataConfig
 from videoswin.values import ClipSpec, Size3
 
 PAPER_RUN = TrainConfig(

@@ -16,7 +16,8 @@ from videoswin.cli.parse import build_parser
 from videoswin.cli.train import train as options
 from videoswin.model import SWIN_T
 from videoswin.train import run
-from videoswin.train.config import DataConfig, TrainConfig
+from videoswin.train.config import TrainConfig
+from videoswin.train.data_config import DataConfig
 from videoswin.train.output import write_config
 
 RECIPE = str(Path(__file__).parents[2] / "recipes" / "finetune.yaml")

@@ -15,7 +15,8 @@ from videoswin.cli.main import main
 from videoswin.model import SwinConfig, VideoSwin
 from videoswin.model.cost import cost
 from videoswin.train import run
-from videoswin.train.config import DataConfig, TrainConfig
+from videoswin.train.config import TrainConfig
+from videoswin.train.data_config import DataConfig
 from videoswin.train.run import build_module
 from videoswin.values import ClipSpec, Size3
 from videoswin.weights.zoo import ZOO

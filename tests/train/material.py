@@ -9,7 +9,9 @@ import numpy as np
 
 from videoswin.data.augment import Augment
 from videoswin.model import SwinConfig
-from videoswin.train.config import DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from videoswin.train.config import TrainConfig
+from videoswin.train.data_config import DataConfig
+from videoswin.train.optimizer_config import OptimizerConfig, ScheduleConfig
 from videoswin.values import ClipSpec
 
 CLASSES = ("bright", "dark")

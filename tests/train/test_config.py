@@ -8,7 +8,9 @@ import pytest
 
 from videoswin.data.augment import Augment
 from videoswin.errors import ConfigError
-from videoswin.train.config import DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from videoswin.train.config import TrainConfig
+from videoswin.train.data_config import DataConfig
+from videoswin.train.optimizer_config import OptimizerConfig, ScheduleConfig
 
 RUN = TrainConfig(data=DataConfig(train="videos"))
 

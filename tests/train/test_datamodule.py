@@ -11,7 +11,7 @@ import torch
 from tests.train.material import CLIP, write_video
 from videoswin.data.augment import Augment
 from videoswin.errors import AnnotationError
-from videoswin.train.config import DataConfig
+from videoswin.train.data_config import DataConfig
 from videoswin.train.datamodule import VideoData, read_splits
 
 

@@ -11,8 +11,8 @@ from tests.peers.material import CLIP, SETTINGS
 from videoswin.model import SWIN_B, SWIN_T, VideoSwin
 from videoswin.peers.build import build
 from videoswin.peers.config import PeerConfig, PeerName
-from videoswin.train.config import Preset
 from videoswin.train.groups import Kind, kind_of, norm_names, parameter_groups
+from videoswin.train.optimizer_config import Preset
 
 
 @pytest.mark.parametrize(

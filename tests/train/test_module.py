@@ -14,9 +14,9 @@ from tests.train.material import MICRO
 from videoswin.data.dataset import BadVideo, Batch, Mix
 from videoswin.data.mix import mix_batch
 from videoswin.model import VideoSwin
-from videoswin.train.config import OptimizerConfig
 from videoswin.train.datamodule import VideoData
 from videoswin.train.module import TrainModule
+from videoswin.train.optimizer_config import OptimizerConfig
 from videoswin.train.trainer import quiet_lightning
 
 NUM_CLASSES = 7

@@ -22,7 +22,8 @@ from videoswin.model.config import SWIN_T
 from videoswin.peers.config import PeerName, peer_name
 from videoswin.storage import write_atomically
 from videoswin.train.checks import read_source
-from videoswin.train.config import DataConfig, TrainConfig
+from videoswin.train.config import TrainConfig
+from videoswin.train.data_config import DataConfig
 from videoswin.train.output import as_plain
 from videoswin.train.run import train
 from videoswin.train.start import choose_clip, read_pretrained

@@ -25,7 +25,9 @@ from videoswin.model.config import SwinConfig
 from videoswin.predict import Predictor
 from videoswin.predict.predictor import find_device
 from videoswin.storage import write_atomically
-from videoswin.train.config import DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from videoswin.train.config import TrainConfig
+from videoswin.train.data_config import DataConfig
+from videoswin.train.optimizer_config import OptimizerConfig, ScheduleConfig
 from videoswin.train.output import prepare_output
 from videoswin.train.run import train
 from videoswin.values import ClipSpec, Views

@@ -16,7 +16,7 @@ from videoswin.data.dataset import Batch
 from videoswin.data.ledger import BadSampleLedger
 from videoswin.errors import DatasetError, NonFiniteLossError, printable
 from videoswin.predict.classifier import save_classifier
-from videoswin.train.config import BadVideoPolicy
+from videoswin.train.data_config import BadVideoPolicy
 from videoswin.train.module import TrainModule
 from videoswin.values import ClipSpec
 

@@ -15,7 +15,7 @@ from videoswin.data.preflight import Findings, inspect, report
 from videoswin.data.rows import some
 from videoswin.errors import AnnotationError
 from videoswin.storage import write_atomically
-from videoswin.train.config import DataConfig
+from videoswin.train.data_config import DataConfig
 
 DATA_FILE = "data.json"
 

@@ -25,7 +25,7 @@ from videoswin.data.prefetch import clip_bytes, free_bytes, plan_prefetch
 from videoswin.data.rows import some
 from videoswin.errors import AnnotationError
 from videoswin.train.checks import check_content, read_source
-from videoswin.train.config import DataConfig
+from videoswin.train.data_config import DataConfig
 from videoswin.values import ClipSpec
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypedDict
 from torch import nn
 from torch.nn import Parameter
 
-from videoswin.train.config import Preset
+from videoswin.train.optimizer_config import Preset
 
 Kind = Literal["tables", "norms", "backbone", "head"]
 

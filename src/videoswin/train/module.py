@@ -17,8 +17,8 @@ from torchmetrics import MeanMetric
 
 from videoswin.data.dataset import Batch
 from videoswin.evaluate.metrics import label_ranks
-from videoswin.train.config import OptimizerConfig
 from videoswin.train.groups import parameter_groups
+from videoswin.train.optimizer_config import OptimizerConfig
 
 
 class TrainModule(LightningModule):

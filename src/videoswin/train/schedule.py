@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from videoswin.train.config import Shape
+from videoswin.train.optimizer_config import Shape
 
 OFFICIAL_WARMUP_START = 0.1
 
