@@ -93,7 +93,7 @@ class InUseError(VideoSwinError):
 
 
 class Stopped(VideoSwinError):
-    """A signal ended the run after its state was saved. signal_number: 2 (SIGINT), 10 (SIGUSR1), 15 (SIGTERM).
+    """A signal ended the run after its state was saved. signal_number: 2 SIGINT, 10 SIGUSR1, 15 SIGTERM.
 
     The exit code is 130 after SIGINT, else 143, as shells and schedulers expect.
     """

@@ -37,7 +37,7 @@ def total(values: Sequence[float]) -> list[float]:
 
 
 def gather(value: _T) -> list[_T]:
-    """The plain values (numbers, text, tuples, tensors on the CPU) of all processes, by rank; all must ask."""
+    """The plain values (numbers, text, CPU tensors) of all processes, by rank; all must ask."""
     if not _is_distributed():
         return [value]
     values: list[_T] = [value] * world_size()
