@@ -83,3 +83,28 @@ def test_pinned_memory() -> None:
     assert isinstance(pinned, Batch)
     assert pinned.clips.is_pinned()
     assert pinned.bad == batch.bad
+
+
+def test_several_classes_a_video_are_one_row_of_zeros_and_ones() -> None:
+    samples = [
+        Sample(path=f"{i}.mp4", file=Path(f"root/{i}.mp4"), label=own[0], labels=own)
+        for i, own in ((3, (0, 2)), (4, (1,)), (5, (1, 2)))
+    ]
+    dataset = ClipDataset(samples, noise, 0, num_classes=4)
+    batch = collate([dataset[0, index] for index in range(3)])
+    assert batch.labels.tolist() == [[1, 0, 1, 0], [0, 1, 1, 0]]
+    assert batch.labels.dtype == torch.float32
+    assert batch.bad[0].labels == (1,)
+
+
+def test_a_flip_exchanges_each_of_several_classes() -> None:
+    sample = Sample(path="a.mp4", file=Path("a.mp4"), label=0, labels=(0, 2))
+
+    def flipped(sample: Sample, random: np.random.Generator) -> Look:
+        return Look(noise(sample, random).pixels, is_flipped=True)
+
+    clip = ClipDataset([sample], flipped, 0, mirrored=(1, 0, 2), num_classes=3)[0, 0]
+    assert isinstance(clip, Clip)
+    assert clip.classes is not None
+    assert clip.classes.tolist() == [0, 1, 1]
+    assert sample.labels == (0, 2)

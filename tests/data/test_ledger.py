@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
-from videoswin.data.dataset import BadVideo, Batch
+from videoswin.data.dataset import BadVideo
 from videoswin.data.ledger import BadSampleLedger, append_bad_videos
 from videoswin.errors import StorageError
 
@@ -15,20 +14,15 @@ def bad(path: str, index: int = 3) -> BadVideo:
     return BadVideo(index=index, path=path, label=1, code="V05", reason="not a video")
 
 
-def batch(num_good: int, *videos: BadVideo) -> Batch:
-    zeros = torch.zeros(num_good, dtype=torch.int64)
-    return Batch(clips=torch.zeros((num_good, 1, 3, 1, 1, 1)), labels=zeros, indices=zeros, bad=videos)
-
-
 def test_every_bad_video_is_a_line(tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     video.write_bytes(b"<html>")
     ledger = BadSampleLedger(tmp_path / "bad_samples.jsonl")
     assert str(ledger) == "bad 0 of 0"
     assert ledger.bad_fraction == 0
-    ledger.record(batch(4), stage="train", epoch=0)
+    ledger.record(4, [], stage="train", epoch=0)
     assert not ledger.path.exists()
-    ledger.record(batch(2, bad(str(video)), bad("gone\n.mp4", 5)), stage="train", epoch=2)
+    ledger.record(2, [bad(str(video)), bad("gone\n.mp4", 5)], stage="train", epoch=2)
     lines = [json.loads(line) for line in ledger.path.read_text().splitlines()]
     assert lines[0] == {
         "path": str(video),
@@ -50,7 +44,7 @@ def test_an_epoch_counts_anew_and_the_file_goes_on(tmp_path: Path) -> None:
     ledger = BadSampleLedger(tmp_path / "bad_samples.jsonl")
     for epoch in (0, 1):
         ledger.start_epoch()
-        ledger.record(batch(1, bad("a.mp4")), stage="validation", epoch=epoch)
+        ledger.record(1, [bad("a.mp4")], stage="validation", epoch=epoch)
         assert (ledger.num_bad, ledger.num_samples) == (1, 2)
     assert [json.loads(line)["epoch"] for line in ledger.path.read_text().splitlines()] == [0, 1]
 

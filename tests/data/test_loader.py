@@ -14,7 +14,8 @@ from videoswin.data import clips
 from videoswin.data.annotations import Annotations, Sample, read_annotations
 from videoswin.data.augment import Augment
 from videoswin.data.dataset import Batch, ClipDataset, Look
-from videoswin.data.loader import EpochSampler, eval_loader, train_loader
+from videoswin.data.loader import EverySampleOnce, UpdateSampler, eval_loader, shuffled, train_loader
+from videoswin.errors import ConfigError
 from videoswin.values import ClipSpec
 
 CLIP = ClipSpec(num_frames=4, stride=2, size=32)
@@ -45,41 +46,117 @@ def sleepy(sample: Sample, random: np.random.Generator) -> Look:
 
 @pytest.mark.parametrize("epoch", [0, 5])
 def test_shuffled_order_is_of_seed_and_epoch(epoch: int) -> None:
-    def order(seed: int, epoch: int) -> list[tuple[int, int]]:
-        sampler = EpochSampler(20, seed=seed, shuffle=True)
-        sampler.set_epoch(epoch)
-        return list(sampler)
+    def order(seed: int, epoch: int) -> tuple[int, ...]:
+        return tuple(shuffled(20, seed=seed, epoch=epoch))
 
-    assert {key[0] for key in order(0, epoch)} == {epoch}
-    assert sorted(key[1] for key in order(0, epoch)) == list(range(20))
+    assert sorted(order(0, epoch)) == list(range(20))
     assert order(0, epoch) == order(0, epoch)
-    assert (
-        len({tuple(index for _, index in order(*key)) for key in ((0, epoch), (0, epoch + 1), (1, epoch))})
-        == 3
-    )
+    assert len({order(*key) for key in ((0, epoch), (0, epoch + 1), (1, epoch))}) == 3
 
 
+@pytest.mark.parametrize(
+    ("rank", "expected"),
+    [
+        # Order 0 ... 9, 6 samples an update over 2 ranks, 2 at once: rank 0 takes the even places. The second
+        # update has only the samples 6 ... 9.
+        (0, [[0, 2], [4], [6, 8]]),
+        (1, [[1, 3], [5], [7, 9]]),
+    ],
+)
+def test_an_update_is_dealt_to_ranks_and_portions(rank: int, expected: list[list[int]]) -> None:
+    order = shuffled(10, seed=0, epoch=0)
+    sampler = UpdateSampler(10, global_batch=6, micro_batch=2, seed=0, rank=rank, world_size=2)
+    assert [[order.index(index) for _, index in portion] for portion in sampler] == expected
+    assert (len(sampler), sampler.accumulate, sampler.updates_per_epoch) == (3, 2, 2)
+
+
+@pytest.mark.parametrize("num_samples", [1, 2, 5, 24, 25])
+@pytest.mark.parametrize("global_batch", [1, 4, 7, 30])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("micro_batch", [1, 3])
+def test_every_sample_comes_once_and_all_ranks_take_as_many_portions(
+    num_samples: int, global_batch: int, world_size: int, micro_batch: int
+) -> None:
+    ranks = [
+        UpdateSampler(
+            num_samples,
+            global_batch=global_batch,
+            micro_batch=micro_batch,
+            seed=4,
+            rank=rank,
+            world_size=world_size,
+        )
+        for rank in range(world_size)
+    ]
+    portions = [list(sampler) for sampler in ranks]
+    assert {len(own) for own in portions} == {len(ranks[0])}
+    assert max(len(portion) for own in portions for portion in own) <= micro_batch
+    assert sorted(key for own in portions for portion in own for key in portion) == [
+        (0, index) for index in range(num_samples)
+    ]
+    order, start = shuffled(num_samples, seed=4, epoch=0), 0
+    while start < len(portions[0]):
+        update = [
+            index
+            for own in portions
+            for portion in own[start : start + ranks[0].accumulate]
+            for _, index in portion
+        ]
+        first = start // ranks[0].accumulate * global_batch
+        assert sorted(update) == sorted(order[first : first + global_batch])
+        start += ranks[0].accumulate
+
+
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_neighbours_stay_together(group: int, world_size: int) -> None:
+    order = shuffled(25, seed=4, epoch=0)
+    for rank in range(world_size):
+        sampler = UpdateSampler(
+            25, global_batch=8, micro_batch=2, seed=4, rank=rank, world_size=world_size, group=group
+        )
+        for portion in sampler:
+            places = [order.index(index) for _, index in portion]
+            if group == 2 and len(places) == 2:
+                assert places[0] % 2 == 0
+                assert places[1] == places[0] + 1
+
+
+def test_a_resumed_sampler_goes_on_in_its_epoch() -> None:
+    def sampler(updates_done: int) -> UpdateSampler:
+        return UpdateSampler(10, global_batch=4, micro_batch=2, seed=0, updates_done=updates_done)
+
+    whole = sampler(0)
+    whole.set_epoch(2)
+    resumed = sampler(7)  # two epochs of three updates, and one
+    assert resumed.epoch == 2
+    assert list(resumed) == list(whole)[2:]
+    assert len(resumed) == len(whole) == 5  # of a whole epoch, as Lightning counts
+    resumed.set_epoch(3)
+    assert len(list(resumed)) == 5
+    assert sampler(9).epoch == 3
+
+
+def test_mixing_needs_even_sizes() -> None:
+    with pytest.raises(ConfigError, match="global_batch is 5; allowed with mixup or CutMix: an even number"):
+        UpdateSampler(10, global_batch=5, micro_batch=2, seed=0, group=2)
+    with pytest.raises(ConfigError, match="micro_batch is 3; allowed with mixup or CutMix: an even number"):
+        UpdateSampler(10, global_batch=4, micro_batch=3, seed=0, group=2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
 @pytest.mark.parametrize("world_size", [1, 2, 3, 4])
 @pytest.mark.parametrize("num_samples", [0, 1, 7, 12])
-def test_evaluation_neither_pads_nor_repeats(num_samples: int, world_size: int) -> None:
-    seen = []
-    for rank in range(world_size):
-        sampler = EpochSampler(num_samples, seed=0, shuffle=False, rank=rank, world_size=world_size)
-        keys = list(sampler)
-        assert len(sampler) == len(keys)
-        seen += keys
-    assert sorted(seen) == [(0, index) for index in range(num_samples)]
-
-
-@pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_training_ranks_share_one_order_and_take_as_many_steps(world_size: int) -> None:
+def test_evaluation_neither_pads_nor_repeats(num_samples: int, world_size: int, batch_size: int) -> None:
     ranks = [
-        EpochSampler(11, seed=4, shuffle=True, rank=rank, world_size=world_size) for rank in range(world_size)
+        list(EverySampleOnce(num_samples, batch_size=batch_size, rank=rank, world_size=world_size))
+        for rank in range(world_size)
     ]
-    keys = [list(sampler) for sampler in ranks]
-    assert {len(part) for part in keys} == {len(ranks[0])} == {11 // world_size}
-    together = [key for step in zip(*keys, strict=True) for key in step]
-    assert together == list(EpochSampler(11, seed=4, shuffle=True))[: len(together)]
+    sampler = EverySampleOnce(num_samples, batch_size=batch_size, world_size=world_size)
+    assert {len(batches) for batches in ranks} == {len(sampler)}
+    assert max((len(batch) for batches in ranks for batch in batches), default=0) <= batch_size
+    keys = [key for batches in ranks for batch in batches for key in batch]
+    assert sorted(keys) == [(0, index) for index in range(num_samples)]
 
 
 def as_bytes(batches: list[Batch]) -> list[tuple[bytes, list[int], list[int], tuple[object, ...]]]:
@@ -90,12 +167,12 @@ def test_any_number_of_workers_gives_the_same_batches(annotations: Annotations) 
     runs = []
     for num_workers in (0, 1, 2):
         loader = train_loader(
-            ClipDataset(annotations.samples, load, seed=3), batch_size=3, num_workers=num_workers, seed=3
+            ClipDataset(annotations.samples, load, seed=3), global_batch=3, num_workers=num_workers, seed=3
         )
         assert len(loader) == 3
         epochs = []
         for epoch in (0, 1):
-            loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+            loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
             epochs.append(as_bytes(list(loader)))
         runs.append(epochs)
     assert runs[0] == runs[1] == runs[2]

@@ -41,14 +41,14 @@ def test_memory_is_flat_over_twenty_epochs(shared: Path) -> None:
     annotations = read_annotations(folder / "train.csv")
     loader = train_loader(
         ClipDataset(annotations.samples, look, seed=0),
-        batch_size=8,
+        global_batch=8,
         num_workers=2,
         seed=0,
         augment=AUGMENT,
     )
     taken = []
     for epoch in range(NUM_EPOCHS):
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.batch_sampler.set_epoch(epoch)  # type: ignore[attr-defined]
         batches = iter(loader)
         num_clips = sum(len(mix_batch(batch, num_classes=4)) for batch in batches)
         assert num_clips == len(annotations.samples)

@@ -179,3 +179,11 @@ def test_torchvision_mixes_two_clips_alike(box: Box | None) -> None:
     mixed = theirs.transform(frames, parameters)
     assert (ours.clips.flatten(1, 3).float() - mixed).abs().max() <= 0.5
     assert torch.allclose(ours.labels, theirs.transform(labels, parameters))
+
+
+def test_several_classes_are_mixed_as_they_are() -> None:
+    labels = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
+    mix = Mix(first=0, second=1, share=0.75, box=None)
+    mixed = mix_labels(labels, (mix,), num_classes=3)
+    assert mixed.tolist() == [[0.75, 1.0, 0.25], [0.25, 1.0, 0.75]]
+    assert labels.tolist() == [[1, 1, 0], [0, 1, 1]]

@@ -14,9 +14,8 @@ from videoswin.data.annotations import Annotations, Sample, read_annotations
 from videoswin.data.augment import Augment
 from videoswin.data.clips import train_look
 from videoswin.data.dataset import Batch, ClipDataset, Look
-from videoswin.data.loader import EpochSampler, train_loader
+from videoswin.data.loader import train_loader
 from videoswin.data.mix import mix_batch, mix_labels
-from videoswin.errors import ConfigError
 from videoswin.values import ClipSpec
 
 CLIP = ClipSpec(num_frames=4, stride=2, size=32)
@@ -56,27 +55,29 @@ def epoch_of(
     annotations: Annotations,
     augment: Augment,
     *,
-    batch_size: int = 4,
+    global_batch: int = 4,
+    micro_batch: int | None = None,
     num_workers: int = 0,
     prefetch: int = 2,
     rank: int = 0,
     world_size: int = 1,
-    num_done: int = 0,
+    updates_done: int = 0,
     epoch: int = 1,
 ) -> list[list[Row]]:
     """Rows of each batch, as the model gets them."""
     loader = train_loader(
         ClipDataset(annotations.samples, partial(look, augment=augment), seed=SEED),
-        batch_size=batch_size,
+        global_batch=global_batch,
+        micro_batch=micro_batch,
         num_workers=num_workers,
         seed=SEED,
         augment=augment,
         rank=rank,
         world_size=world_size,
-        num_done=num_done,
+        updates_done=updates_done,
         prefetch=prefetch,
     )
-    loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+    loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
     return [rows(mix_batch(batch, num_classes=2)) for batch in loader]
 
 
@@ -108,11 +109,8 @@ def test_workers_and_read_ahead_change_nothing(annotations: Annotations, augment
 @both
 def test_ranks_share_the_same_updates(annotations: Annotations, augment: Augment) -> None:
     """Four clips at once on one rank, or two on each of two: the same four clips an update."""
-    alone = epoch_of(annotations, augment, batch_size=4)
-    ranks = [
-        epoch_of(annotations, augment, batch_size=2, world_size=2, rank=rank, num_workers=rank)
-        for rank in (0, 1)
-    ]
+    alone = epoch_of(annotations, augment)
+    ranks = [epoch_of(annotations, augment, world_size=2, rank=rank, num_workers=rank) for rank in (0, 1)]
     assert len(alone) == len(ranks[0]) == len(ranks[1]) == 3
     for update, whole in enumerate(alone):
         assert sorted(ranks[0][update] + ranks[1][update]) == sorted(whole)
@@ -122,8 +120,8 @@ def test_ranks_share_the_same_updates(annotations: Annotations, augment: Augment
 def test_smaller_batches_and_more_of_them_an_update_change_no_clip(
     annotations: Annotations, augment: Augment
 ) -> None:
-    assert flat(epoch_of(annotations, augment, batch_size=2)) == flat(
-        epoch_of(annotations, augment, batch_size=6)
+    assert flat(epoch_of(annotations, augment, global_batch=6, micro_batch=2)) == flat(
+        epoch_of(annotations, augment, global_batch=6)
     )
 
 
@@ -131,66 +129,22 @@ def test_smaller_batches_and_more_of_them_an_update_change_no_clip(
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_one_number_resumes_an_epoch(annotations: Annotations, augment: Augment, num_workers: int) -> None:
     whole = epoch_of(annotations, augment)
-    for num_batches in (1, 2):
-        num_done = 12 + 4 * num_batches  # epoch 0, and so many batches of epoch 1
-        rest = epoch_of(annotations, augment, num_done=num_done, num_workers=num_workers)
-        assert rest == whole[num_batches:]
+    for updates in (1, 2):
+        # An epoch is three updates.
+        rest = epoch_of(annotations, augment, updates_done=3 + updates, num_workers=num_workers)
+        assert rest == whole[updates:]
     later = epoch_of(annotations, augment, epoch=2)
-    assert epoch_of(annotations, augment, epoch=2, num_done=16, num_workers=num_workers) == later
+    assert epoch_of(annotations, augment, epoch=2, updates_done=4, num_workers=num_workers) == later
 
 
 @both
 def test_ranks_resume_together(annotations: Annotations, augment: Augment) -> None:
     for rank in (0, 1):
-        whole = epoch_of(annotations, augment, batch_size=2, world_size=2, rank=rank)
-        rest = epoch_of(annotations, augment, batch_size=2, world_size=2, rank=rank, num_done=16)
+        whole = epoch_of(annotations, augment, world_size=2, rank=rank)
+        rest = epoch_of(annotations, augment, world_size=2, rank=rank, updates_done=4)
         assert rest == whole[1:]
 
 
 def test_mixing_did_happen(annotations: Annotations) -> None:
     shares = [row[2] for row in flat(epoch_of(annotations, RICH))]
     assert sum(0 < share[0] < 1 for share in shares) >= 2
-
-
-@pytest.mark.parametrize("group", [1, 2])
-@pytest.mark.parametrize("world_size", [1, 2, 3])
-def test_every_sample_comes_once_in_whole_groups(group: int, world_size: int) -> None:
-    def keys(rank: int, world_size: int) -> list[tuple[int, int]]:
-        sampler = EpochSampler(25, seed=4, shuffle=True, rank=rank, world_size=world_size, group=group)
-        found = list(sampler)
-        assert len(sampler) == len(found)
-        return found
-
-    order = keys(0, 1)
-    assert sorted(order) == [(0, index) for index in range(25)]
-    ranks = [keys(rank, world_size) for rank in range(world_size)]
-    num_used = 25 if world_size == 1 else 25 - 25 % (group * world_size)
-    assert {len(part) for part in ranks} == {num_used // world_size}
-    turns = [part[place : place + group] for place in range(0, len(ranks[0]), group) for part in ranks]
-    assert flat(turns) == order[:num_used]  # type: ignore[arg-type, comparison-overlap]
-
-
-def test_a_resumed_sampler_knows_its_epoch_and_length() -> None:
-    sampler = EpochSampler(10, seed=0, shuffle=True, num_done=24)
-    assert (sampler.epoch, len(sampler)) == (2, 6)
-    whole = EpochSampler(10, seed=0, shuffle=True)
-    whole.set_epoch(2)
-    assert list(sampler) == list(whole)[4:]
-    sampler.set_epoch(3)
-    assert len(list(sampler)) == len(sampler) == 10
-    assert len(EpochSampler(10, seed=0, shuffle=True, num_done=30)) == 10  # a new epoch
-
-
-def test_a_position_between_the_ranks_is_refused(annotations: Annotations) -> None:
-    message = (
-        "13 samples are done, 1 of them in epoch 1, which 2 ranks can't have shared; allowed: a multiple of 2"
-    )
-    with pytest.raises(ConfigError, match=message):
-        EpochSampler(12, seed=0, shuffle=True, world_size=2, num_done=13)
-    with pytest.raises(ConfigError, match="allowed: a multiple of 2 in an epoch"):
-        epoch_of(annotations, RICH, num_done=13)
-
-
-def test_pairs_need_even_batches(annotations: Annotations) -> None:
-    with pytest.raises(ConfigError, match="batch_size is 3; allowed with mixup or CutMix: an even number"):
-        epoch_of(annotations, RICH, batch_size=3)

@@ -220,7 +220,7 @@ def _load(sample: Sample, random: np.random.Generator) -> Look:
 def _run_loader(paths: list[str], num_workers: int) -> None:
     samples = [Sample(path=path, label=0, file=Path(path)) for path in paths]
     dataset = ClipDataset(samples, _load, seed=0)
-    for batch in train_loader(dataset, batch_size=4, num_workers=num_workers, seed=0):
+    for batch in train_loader(dataset, global_batch=4, num_workers=num_workers, seed=0):
         assert not batch.bad, batch.bad
 
 

@@ -13,5 +13,5 @@ Which file does what, in reading order:
 - Before training: preflight, digests, fingerprint.
 - Batches: dataset, loader, prefetch, ledger (what was bad).
 - `videoswin data`: check and survey, prepare, encode, archive and prepared_list, stats and stats_picture,
-  view and view_picture, inputs, journal, pool; tar and shards.
+  view and view_picture, film (frames in a page), inputs, journal, pool; tar and shards.
 """

@@ -39,10 +39,13 @@ class Clip:
 
     index: int
     label: int
+    """Its class; of a multi-label video the first."""
     pixels: Tensor
     """(V, 3, T, H, W) uint8."""
     epoch: int = 0
     """The epoch it was read for."""
+    classes: Tensor | None = None
+    """In multi-label data (K,) float32, 1 for each of its classes; else None."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +58,8 @@ class BadVideo:
     label: int
     code: str
     reason: str
+    labels: tuple[int, ...] = ()
+    """All classes of a multi-label video."""
 
 
 class Mix(NamedTuple):
@@ -77,7 +82,8 @@ class Batch:
     clips: Tensor
     """(B, V, 3, T, H, W) uint8. Where B is 0 the other sizes are 0 too."""
     labels: Tensor
-    """(B,) int64; mixed, (B, K) float32: the share of each class."""
+    """(B,) int64; (B, K) float32 of mixed clips, the share of each class, and of multi-label data, 1 for
+    each class of a clip."""
     indices: Tensor
     """(B,) int64."""
     bad: tuple[BadVideo, ...]
@@ -102,13 +108,21 @@ class ClipDataset(Dataset[Clip | BadVideo]):
     often."""
 
     def __init__(
-        self, samples: Sequence[Sample], load: LoadClip, seed: int, *, mirrored: Sequence[int] = ()
+        self,
+        samples: Sequence[Sample],
+        load: LoadClip,
+        seed: int,
+        *,
+        mirrored: Sequence[int] = (),
+        num_classes: int = 0,
     ) -> None:
-        """mirrored: the class of a flipped clip for each class, see `flip_labels`; empty: its own."""
+        """mirrored: the class of a flipped clip for each class, see `flip_labels`; empty: its own.
+        num_classes: K of multi-label data, whose batches have labels (B, K); 0: one class a video."""
         self.samples = samples
         self._load = load
         self._seed = seed
         self._mirrored = mirrored
+        self._num_classes = num_classes
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -121,11 +135,30 @@ class ClipDataset(Dataset[Clip | BadVideo]):
             look = self._load(sample, random)
         except DecodeError as error:
             return BadVideo(
-                index=index, path=error.path, label=sample.label, code=error.code, reason=error.reason
+                index=index,
+                path=error.path,
+                label=sample.label,
+                code=error.code,
+                reason=error.reason,
+                labels=sample.labels,
             )
-        is_mirrored = look.is_flipped and len(self._mirrored) > 0
-        label = self._mirrored[sample.label] if is_mirrored else sample.label
-        return Clip(index=index, label=label, pixels=look.pixels, epoch=epoch)
+        labels = sample.labels or (sample.label,)
+        if look.is_flipped and len(self._mirrored) > 0:
+            labels = tuple(self._mirrored[label] for label in labels)
+        return Clip(
+            index=index,
+            label=labels[0],
+            pixels=look.pixels,
+            epoch=epoch,
+            classes=several_hot(labels, self._num_classes) if self._num_classes else None,
+        )
+
+
+def several_hot(labels: Sequence[int], num_classes: int) -> Tensor:
+    """(K,) float32: 1 for each of `labels`, 0 for the others."""
+    hot = torch.zeros(num_classes)
+    hot[list(labels)] = 1
+    return hot
 
 
 def collate(items: Sequence[Clip | BadVideo]) -> Batch:
@@ -135,7 +168,15 @@ def collate(items: Sequence[Clip | BadVideo]) -> Batch:
         clips=torch.stack([clip.pixels for clip in clips])
         if clips
         else torch.empty((0,) * 6, dtype=torch.uint8),
-        labels=torch.tensor([clip.label for clip in clips], dtype=torch.int64),
+        labels=_labels(clips),
         indices=torch.tensor([clip.index for clip in clips], dtype=torch.int64),
         bad=tuple(item for item in items if isinstance(item, BadVideo)),
+    )
+
+
+def _labels(clips: Sequence[Clip]) -> Tensor:
+    """(B,) int64; (B, K) float32 where the clips have several classes."""
+    classes = [clip.classes for clip in clips if clip.classes is not None]
+    return (
+        torch.stack(classes) if classes else torch.tensor([clip.label for clip in clips], dtype=torch.int64)
     )

@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from videoswin.data.dataset import BadVideo, Batch
+from videoswin import ranks
+from videoswin.data.dataset import BadVideo
 from videoswin.errors import StorageError
 
 
@@ -21,12 +22,13 @@ class BadSampleLedger:
         self.num_bad = 0
         self.num_samples = 0
 
-    def record(self, batch: Batch, *, stage: str, epoch: int) -> None:
-        """Count a batch and write its bad videos. stage: `train`, `validation` or `test`. Raises
-        StorageError."""
-        self.num_samples += len(batch) + len(batch.bad)
-        self.num_bad += len(batch.bad)
-        append_bad_videos(self.path, batch.bad, stage=stage, epoch=epoch)
+    def record(self, num_good: int, bad: Sequence[BadVideo], *, stage: str, epoch: int) -> None:
+        """Count a batch and, on process 0, write its bad videos. stage: `train`, `validation` or `test`.
+        Raises StorageError."""
+        self.num_samples += num_good + len(bad)
+        self.num_bad += len(bad)
+        if ranks.rank() == 0:
+            append_bad_videos(self.path, bad, stage=stage, epoch=epoch)
 
     @property
     def bad_fraction(self) -> float:

@@ -113,8 +113,9 @@ def mix_clips(clips: Tensor, mixes: Sequence[Mix]) -> Tensor:
 
 
 def mix_labels(labels: Tensor, mixes: Sequence[Mix], *, num_classes: int) -> Tensor:
-    """(B,) int64 -> (B, K) float32, the share of each class; a row sums to 1."""
-    shares = F.one_hot(labels, num_classes).to(torch.float32)  # (B, K)
+    """(B,) int64, or of multi-label clips (B, K) -> (B, K) float32: the share of each class. A row of clips
+    with one class sums to 1."""
+    shares = labels if labels.ndim == 2 else F.one_hot(labels, num_classes).to(torch.float32)  # (B, K)
     mixed = shares.clone()
     for first, second, share, _ in mixes:
         mixed[first] = share * shares[first] + (1 - share) * shares[second]

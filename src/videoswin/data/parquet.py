@@ -73,14 +73,17 @@ def write_parquet(file: Path, kind: type, rows: Sequence[object]) -> None:
         elif float in kinds:
             columns[name] = pyarrow.array(values, pyarrow.float64())
         else:
-            columns[name] = pyarrow.array([_unicode(value) for value in values], pyarrow.string())
+            columns[name] = pyarrow.array(
+                [None if value is None else as_unicode(value) for value in values], pyarrow.string()
+            )
     content = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(columns), content)
     write_atomically(file, content.getvalue())
 
 
-def _unicode(value: str | None) -> str | None:
-    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+def as_unicode(text: str) -> str:
+    """With what is no Unicode escaped: the odd bytes of a file name."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def as_text(value: object) -> str:

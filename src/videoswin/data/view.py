@@ -17,7 +17,7 @@ from videoswin.data.augment import Augment
 from videoswin.data.clips import test_views, train_look
 from videoswin.data.dataset import BadVideo, Clip, ClipDataset, Look, collate
 from videoswin.data.flips import mirrored_labels
-from videoswin.data.loader import EpochSampler
+from videoswin.data.loader import shuffled
 from videoswin.data.mix import PAIR, mix_clips, mix_labels, plan_mixes
 from videoswin.data.picture import Pixels
 from videoswin.data.prepared_list import label_of
@@ -65,16 +65,9 @@ def training_clips(
         yield _shown_of(items[pair.index(index)], items, annotations, clip=clip, augment=augment, seed=seed)
 
 
-def epoch_order(num_samples: int, *, seed: int, epoch: int) -> list[int]:
-    """Indices in the order in which a run of this seed trains on them in this epoch."""
-    sampler = EpochSampler(num_samples, seed=seed, shuffle=True)
-    sampler.set_epoch(epoch)
-    return [index for _, index in sampler]
-
-
 def epoch_pairs(num_samples: int, *, seed: int, epoch: int) -> dict[int, tuple[int, ...]]:
     """For each sample, the neighbours in the order of the epoch that are mixed with each other."""
-    order = epoch_order(num_samples, seed=seed, epoch=epoch)
+    order = shuffled(num_samples, seed=seed, epoch=epoch)
     pairs = [tuple(order[place : place + PAIR]) for place in range(0, len(order), PAIR)]
     return {index: pair for pair in pairs for index in pair}
 

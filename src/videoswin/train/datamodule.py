@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,18 +13,20 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
+from videoswin import ranks
 from videoswin.data.annotations import Sample, split_annotations
 from videoswin.data.augment import Augment
 from videoswin.data.clips import train_look, validation_clip
 from videoswin.data.dataset import BadVideo, Batch, Clip, ClipDataset, Look
 from videoswin.data.flips import mirrored_labels, propose_pairs, unpaired_sides
-from videoswin.data.loader import eval_loader, train_loader
+from videoswin.data.loader import UpdateSampler, eval_loader, train_loader
 from videoswin.data.mix import mix_batch
 from videoswin.data.prefetch import clip_bytes, free_bytes, plan_prefetch
 from videoswin.data.rows import some
 from videoswin.errors import AnnotationError
 from videoswin.train.checks import check_content, read_source
 from videoswin.train.data_config import DataConfig
+from videoswin.train.position import Batches
 from videoswin.values import ClipSpec
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class Splits:
     train: Sequence[Sample]
     val: Sequence[Sample]
     labels: tuple[str, ...]
+    is_multi_label: bool = False
+    """Whether a video may have several classes."""
 
 
 def read_splits(
@@ -62,7 +65,8 @@ def read_splits(
             f"data.train, seed {seed}) are held out for validation"
         )
     check_content(config, {"train": train.samples, "val": val.samples}, train.labels, folder)
-    return Splits(train=train.samples, val=val.samples, labels=train.labels)
+    several = train.is_multi_label or val.is_multi_label
+    return Splits(train=train.samples, val=val.samples, labels=train.labels, is_multi_label=several)
 
 
 class VideoData(LightningDataModule):
@@ -74,54 +78,73 @@ class VideoData(LightningDataModule):
         *,
         clip: ClipSpec,
         augment: Augment,
-        batch_size: int,
+        global_batch: int,
+        micro_batch: int,
         num_workers: int,
         seed: int,
+        updates_done: int = 0,
         prefetch_mib: int = DataConfig.prefetch_mib,
     ) -> None:
+        """The sizes and updates_done are those of data.loader.UpdateSampler."""
         super().__init__()
         self.augment = augment
-        self.batch_size = batch_size
+        self.micro_batch = micro_batch
         self.num_workers = num_workers
         self.num_classes = len(splits.labels)
         self.seed = seed
         self.prefetch = plan_prefetch(
-            batch_bytes=batch_size * clip_bytes(clip),
+            batch_bytes=micro_batch * clip_bytes(clip),
             num_workers=num_workers,
             bound_bytes=prefetch_mib << 20,
             free_bytes=free_bytes(),
         )
         mirrored = mirrored_labels(augment.flip_labels, splits.labels)
         load = partial(_train_look, clip=clip, augment=augment)
-        self.train_set = ClipDataset(splits.train, load, seed, mirrored=mirrored)
-        self.val_set = ClipDataset(splits.val, partial(_val_look, clip=clip), seed)
+        several = self.num_classes if splits.is_multi_label else 0
+        self.train_set = ClipDataset(splits.train, load, seed, mirrored=mirrored, num_classes=several)
+        self.val_set = ClipDataset(splits.val, partial(_val_look, clip=clip), seed, num_classes=several)
         _say_what_flips(splits.labels, augment, mirrored)
         (logger.warning if self.prefetch.is_over else logger.info)(f"loader: {self.prefetch}")
 
+        self._train = train_loader(
+            self.train_set,
+            global_batch=global_batch,
+            micro_batch=micro_batch,
+            num_workers=num_workers,
+            seed=seed,
+            augment=augment,
+            rank=ranks.rank(),
+            world_size=ranks.world_size(),
+            updates_done=updates_done,
+            prefetch=self.prefetch.factor,
+            pin_memory=torch.cuda.is_available(),
+        )
+        self._val = eval_loader(
+            self.val_set,
+            batch_size=micro_batch,
+            num_workers=num_workers,
+            rank=ranks.rank(),
+            world_size=ranks.world_size(),
+            prefetch=self.prefetch.factor,
+            pin_memory=torch.cuda.is_available(),
+        )
+
     @property
-    def num_batches(self) -> int:
-        """Of a training epoch. The last may be smaller: no video is dropped."""
-        return math.ceil(len(self.train_set) / self.batch_size)
+    def batches(self) -> Batches:
+        """How this process's epochs are dealt out."""
+        sampler = self._train.batch_sampler
+        assert isinstance(sampler, UpdateSampler)
+        return Batches(
+            updates_per_epoch=sampler.updates_per_epoch,
+            per_epoch=len(sampler),
+            accumulate=sampler.accumulate,
+        )
 
     def train_dataloader(self) -> DataLoader[Clip | BadVideo]:
-        return train_loader(
-            self.train_set,
-            batch_size=self.batch_size,
-            num_workers=self.num_workers,
-            seed=self.seed,
-            augment=self.augment,
-            prefetch=self.prefetch.factor,
-            pin_memory=torch.cuda.is_available(),
-        )
+        return self._train
 
     def val_dataloader(self) -> DataLoader[Clip | BadVideo]:
-        return eval_loader(
-            self.val_set,
-            batch_size=self.batch_size,
-            num_workers=self.num_workers,
-            prefetch=self.prefetch.factor,
-            pin_memory=torch.cuda.is_available(),
-        )
+        return self._val
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         # Lightning's own transfer writes into the fields, which a frozen dataclass refuses.
