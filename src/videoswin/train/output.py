@@ -1,4 +1,4 @@
-"""The folder of a run: new or empty, writable, and with the configuration that made it."""
+"""The folder of a run: writable, apart from the videos, and with the configuration that made it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from videoswin.errors import ConfigError, StorageError
 from videoswin.storage import write_atomically
 from videoswin.train.config import TrainConfig
 
+CONFIG_FILE = "config.yaml"
+
 
 def prepare_output(output: str, *, sources: Sequence[str]) -> Path:
     """The folder, made if it is new, after a trial write.
 
-    Raises ConfigError for a file, a folder that holds anything or one inside a folder of videos (`sources`),
-    StorageError if it can't be written.
+    Raises ConfigError for a file or a folder inside one of videos (`sources`), StorageError if it can't be
+    written. What may be in it already, resume.py knows.
     """
     folder = Path(output)
     for source in filter(os.path.isdir, sources):
@@ -30,18 +32,24 @@ def prepare_output(output: str, *, sources: Sequence[str]) -> Path:
                 f"output {output} is inside the videos of {source}; allowed: a folder elsewhere"
             )
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"output {output} is a file; allowed: a new or empty folder")
+        raise ConfigError(f"output {output} is a file; allowed: a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        found = sorted(path.name for path in folder.iterdir())
-        if not found:
-            tempfile.TemporaryFile(dir=folder).close()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise StorageError(f"output {output} can't be written: {error.strerror}") from error
+    return folder
+
+
+def require_empty(output: Path) -> None:
+    """Raise ConfigError for a folder in use. What a process leaves that was killed while it made the folder
+    does not count."""
+    found = sorted(path.name for path in output.iterdir() if not path.name.startswith((".", "lr_finder.")))
     if found:
         some = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
-        raise ConfigError(f"output {output} holds files already ({some}); name a new folder with --output")
-    return folder
+        raise ConfigError(
+            f"output {output} holds files already ({some}), but no run; name a new folder with --output"
+        )
 
 
 def as_plain(config: TrainConfig) -> dict[str, Any]:
