@@ -36,7 +36,7 @@ def test_summary_and_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "95 % interval" in lines["top-1"]
     assert "100.00%" in lines["top-3"]
     assert f"{report['mean_class_accuracy']:.2%}" in lines["mean class"]
-    for name in ("report.json", "predictions.jsonl", "confusion.png"):
+    for name in ("report.json", "predictions.parquet", "confusion.png"):
         assert f"wrote evaluation/{name}" in out
         assert (folder / "evaluation" / name).stat().st_size > 0
     assert "error" not in err
@@ -45,7 +45,7 @@ def test_summary_and_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_two_runs_write_the_same_bytes_wherever_they_write(folder: Path) -> None:
     assert evaluate("videos", "--output", "one") == 0
     assert evaluate("videos", "--output", "two/deep") == 0
-    for name in ("report.json", "predictions.jsonl", "confusion.png"):
+    for name in ("report.json", "predictions.parquet", "confusion.png"):
         assert (folder / "one" / name).read_bytes() == (folder / "two" / "deep" / name).read_bytes()
 
 
@@ -103,6 +103,7 @@ def test_nothing_readable_ends_with_5_and_leaves_no_report(
     [
         (["--views", "4"], "views are '4'; allowed: CLIPSxCROPS"),
         (["--batch_size", "0"], "batch_size is 0; allowed: 1 or more"),
+        (["--processes", "0"], "processes is 0; allowed: 1 or more"),
         (["--views_per_pass", "0"], "views_per_pass is 0; allowed: 1 or more"),
         (["--output", "micro.safetensors"], "micro.safetensors is not a folder"),
         (["--batch-sise", "2"], "did you mean --batch_size?"),
@@ -122,3 +123,44 @@ def test_unknown_labels_end_with_2(folder: Path, capsys: pytest.CaptureFixture[s
     (folder / "list.csv").write_text("path,label\nvideos/jump/0.mp4,swim\n")
     assert evaluate("list.csv") == 2
     assert "swim" in capsys.readouterr().err
+
+
+def test_kept_predictions_are_measured_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_page(folder / "videos" / "run" / "page.mp4")
+    assert evaluate("videos") == 3
+    summary = capsys.readouterr().out.partition("wrote")[0]
+    assert main(["evaluate", "--from", "evaluation/predictions.parquet"]) == 0
+    assert capsys.readouterr().out == summary
+    assert main(["evaluate", "--from", "evaluation/predictions.parquet", "--output", "again"]) == 0
+    for name in ("report.json", "predictions.parquet", "confusion.png"):
+        assert (folder / "again" / name).read_bytes() == (folder / "evaluation" / name).read_bytes()
+    assert main(["evaluate", "--from", "evaluation/predictions.parquet", "--output", "again"]) == 2
+
+
+def test_several_classes_a_video(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["jump/0.mp4,jump", "jump/0.mp4,walk", "run/1.mp4,run", "walk/2.mp4,walk"]
+    (folder / "list.csv").write_text("path,label\n" + "".join(f"videos/{row}\n" for row in rows))
+    assert evaluate("list.csv") == 2  # without the flag two labels of a video contradict each other
+    assert evaluate("list.csv", "--multi_label") == 0
+    report = json.loads((folder / "evaluation" / "report.json").read_text())
+    assert f"mean AP  {report['mean_average_precision']:.2%}" in " ".join(
+        capsys.readouterr().out.split("mean class")[0].replace("mean AP    ", "mean AP  ").splitlines()
+    )
+    assert report["n_listed"] == 3
+    assert [row["n_listed"] for row in report["classes"]] == [1, 1, 2]
+    assert (folder / "evaluation" / "average_precision.png").exists()
+
+
+def test_several_processes_write_the_bytes_of_one(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Guarantee G7, D05: every video once, errors said once, the exit code handed on."""
+    write_page(folder / "videos" / "run" / "page.mp4")
+    assert evaluate("videos", "--output", "one") == 3
+    capfd.readouterr()
+    assert evaluate("videos", "--output", "two", "--processes", "2", "--batch_size", "2") == 3
+    out, err = capfd.readouterr()
+    assert out.count("top-1") == 1
+    assert err.count("error: [V05] ") == 1
+    for name in ("report.json", "predictions.parquet", "confusion.png"):
+        assert (folder / "one" / name).read_bytes() == (folder / "two" / name).read_bytes()
+    assert evaluate("videos", "--output", "two", "--processes", "2") == 2
+    assert capfd.readouterr().err.count("two holds a report already") == 1

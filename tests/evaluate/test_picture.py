@@ -62,5 +62,5 @@ def test_largest_confusions(
 
 def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ConfigError, match=r"pip install 'videoswin\[plot\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'videoswin\[evaluate\]'"):
         require_matplotlib()

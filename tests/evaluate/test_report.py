@@ -1,46 +1,16 @@
-"""The files of an evaluation, against values worked out by hand."""
+"""The numbers of a report as JSON, against values worked out by hand."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
-from videoswin.data.annotations import Sample
-from videoswin.data.dataset import BadVideo
-from videoswin.data.segments import Segment
-from videoswin.errors import ConfigError, StorageError
-from videoswin.evaluate import Report, measure, prepare_folder, write_report
-from videoswin.evaluate.report import to_json
-from videoswin.values import ClipSpec, Views
-
-ODD_NAME = 'videos/nice, "odd"\nname \udcff é.mp4'
-
-
-@pytest.fixture
-def report() -> Report:
-    labels = ("jump", "run", "walk")
-    samples = tuple(
-        Sample(path=path, file=Path("/videos") / path, label=label)
-        for path, label in (("a.mp4", 0), (ODD_NAME, 1), ("bad.mp4", 1), ("d.mp4", 1))
-    )
-    probabilities = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.0, 0.0, 0.0], [0.1, 0.9, 0.0]])
-    is_read = torch.tensor([True, True, False, True])
-    return Report(
-        weights="runs/best.safetensors",
-        source="test.csv",
-        views=Views(clips=2, crops=1),
-        clip=ClipSpec(num_frames=4, stride=1, size=32),
-        precision="fp32",
-        labels=labels,
-        samples=samples,
-        probabilities=probabilities,
-        bad=(BadVideo(index=2, path="bad.mp4", label=1, code="V05", reason="an HTML page"),),
-        metrics=measure(probabilities, torch.tensor([0, 1, 1, 1]), is_read),
-    )
+from tests.evaluate.conftest import ODD_NAME
+from videoswin.evaluate import Report
+from videoswin.evaluate.report import measure_samples, to_json
 
 
 def test_report_json(report: Report) -> None:
@@ -77,58 +47,33 @@ def test_report_json_has_sorted_keys_and_a_table_row_a_line(report: Report) -> N
     assert "    [1, 1, 0]," in lines
 
 
-def test_predictions_have_one_row_a_listed_video(report: Report, tmp_path: Path) -> None:
-    write_report(report, tmp_path)
-    rows = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_bytes().splitlines()]
-    assert [row["path"] for row in rows] == ["a.mp4", ODD_NAME, "bad.mp4", "d.mp4"]
-    assert [row["label"] for row in rows] == ["jump", "run", "run", "run"]
-    assert [row["predicted"] for row in rows] == ["jump", "jump", None, "run"]
-    assert rows[2]["probabilities"] is None
-    assert rows[2]["error"] == {"code": "V05", "reason": "an HTML page"}
-    assert rows[0]["probabilities"] == [0.7, 0.2, 0.1]  # not 0.699999988079071
+def multi_label_report(report: Report) -> Report:
+    """The first video has two classes; nobody has the third."""
+    classes = ((0, 1), (1,), (1,), (1,))
+    samples = tuple(
+        replace(sample, label=own[0], labels=own) for sample, own in zip(report.samples, classes, strict=True)
+    )
+    is_read = torch.tensor([True, True, False, True])
+    metrics = measure_samples(samples, report.probabilities, is_read, is_multi_label=True)
+    return replace(report, samples=samples, metrics=metrics)
 
 
-def test_a_row_of_a_segment_says_which(report: Report, tmp_path: Path) -> None:
-    whole, *others = report.samples
-    part = replace(whole, segment=Segment(start=10, stop=18, unit="frames"))
-    write_report(replace(report, samples=(part, *others)), tmp_path)
-    rows = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_bytes().splitlines()]
-    assert [row.get("segment") for row in rows] == ["frames 10 to 18", None, None, None]
+def test_report_json_of_several_classes_a_video(report: Report) -> None:
+    found = json.loads(to_json(multi_label_report(report)))
+    # jump: 0.7 is the highest. run: 0.9, 0.3, 0.2 are all right, the fourth video was not read.
+    assert found["classes"] == [
+        {"label": "jump", "n_listed": 1, "average_precision": 1.0},
+        {"label": "run", "n_listed": 4, "average_precision": 0.75},
+        {"label": "walk", "n_listed": 0, "average_precision": None},
+    ]
+    assert found["mean_average_precision"] == 0.875
+    assert (found["top1"], found["top5"]) == (0.5, 0.75)
+    assert found["bad"][0]["label"] == ["run"]
+    assert not found.keys() & {"confusion", "mean_class_accuracy"}
 
 
-def test_written_probabilities_come_back_bit_for_bit(report: Report, tmp_path: Path) -> None:
-    probabilities = torch.rand(4, 3, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
-    write_report(replace(report, probabilities=probabilities, bad=()), tmp_path)
-    rows = [json.loads(line)["probabilities"] for line in (tmp_path / "predictions.jsonl").open()]
-    assert torch.equal(torch.tensor(rows), probabilities)
-
-
-def test_same_report_same_bytes(report: Report, tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    for folder in (first, second):
-        folder.mkdir()
-        names = [path.name for path in write_report(report, folder)]
-        assert names == ["predictions.jsonl", "confusion.png", "report.json"]
-        assert sorted(names) == sorted(path.name for path in folder.iterdir())
-    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
-
-
-def test_a_report_is_not_overwritten_unasked(report: Report, tmp_path: Path) -> None:
-    prepare_folder(tmp_path / "new" / "folder", force=False)
-    write_report(report, tmp_path / "new" / "folder")
-    with pytest.raises(ConfigError, match=r"holds a report already; .*--output .*--force"):
-        prepare_folder(tmp_path / "new" / "folder", force=False)
-    prepare_folder(tmp_path / "new" / "folder", force=True)
-
-
-def test_an_output_that_cannot_be_written_is_seen_before_the_work(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="file is not a folder"):
-        prepare_folder(tmp_path / "file", force=False)
-    with pytest.raises(StorageError, match=r"cannot write to .*inside: Not a directory"):
-        prepare_folder(tmp_path / "file" / "inside", force=False)
-
-
-def test_a_folder_that_went_away_is_a_storage_error(report: Report, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"predictions\.jsonl"):
-        write_report(report, tmp_path / "gone")
+def test_names_that_are_no_unicode_are_escaped(report: Report) -> None:
+    odd = replace(report.samples[2], path=ODD_NAME)
+    samples = (*report.samples[:2], odd, report.samples[3])
+    found = json.loads(to_json(replace(report, samples=samples)))
+    assert found["bad"][0]["path"] == 'videos/nice, "odd"\nname \\udcff é.mp4'

@@ -26,7 +26,7 @@ MAX_LISTED_CONFUSIONS = 18
 def require_matplotlib() -> None:
     """Say before a long evaluation, not after it, that its picture can't be drawn."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError("the confusion picture needs matplotlib: pip install 'videoswin[plot]'")
+        raise ConfigError("the confusion picture needs matplotlib: pip install 'videoswin[evaluate]'")
 
 
 def draw_confusion(confusion: npt.NDArray[np.int64], labels: Sequence[str], *, title: str) -> bytes:

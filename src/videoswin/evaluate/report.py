@@ -1,29 +1,24 @@
-"""The result of one evaluation, and its files: numbers (JSON), predictions (JSON Lines), confusion picture.
+"""The result of one evaluation, and its numbers as JSON.
 
-The files hold no times and no machine, and keys are sorted: the same weights and videos give the same bytes.
+It holds no times and no machine, and keys are sorted: the same weights and videos give the same bytes.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
+import torch
 from torch import Tensor
 
-from videoswin.data.annotations import Sample
 from videoswin.data.dataset import BadVideo
-from videoswin.errors import ConfigError, StorageError, printable
-from videoswin.evaluate.metrics import Metrics, predicted_classes
-from videoswin.evaluate.picture import draw_confusion, require_matplotlib
-from videoswin.storage import write_atomically
+from videoswin.data.parquet import as_unicode
+from videoswin.data.samples import Sample, label_array
+from videoswin.evaluate.metrics import Metrics, measure
+from videoswin.evaluate.multi_label import MultiLabelMetrics, label_matrix, measure_multi_label
 from videoswin.values import ClipSpec, Views
-
-REPORT_NAME = "report.json"
-PREDICTIONS_NAME = "predictions.jsonl"
-PICTURE_NAME = "confusion.png"
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -45,64 +40,33 @@ class Report:
     samples: Sequence[Sample]
     probabilities: Tensor
     bad: tuple[BadVideo, ...]
-    metrics: Metrics
+    metrics: Metrics | MultiLabelMetrics
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether videos have several classes, each judged alone; then `sample.labels` has them."""
+        return isinstance(self.metrics, MultiLabelMetrics)
 
 
-def prepare_folder(folder: Path, *, force: bool) -> None:
-    """Make the output folder, and see before the work starts that its three files can be written.
-
-    Raises ConfigError when it is no folder, holds a report already (and `force` is not set) or matplotlib is
-    missing, StorageError when nothing can be written there.
-    """
-    require_matplotlib()
-    name = printable(str(folder))
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{name} is not a folder; name another one for the output")
-    if (folder / REPORT_NAME).exists() and not force:
-        raise ConfigError(
-            f"{name} holds a report already; choose another --output or overwrite it with --force"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise StorageError(f"cannot write to {name}: {error.strerror}") from error
-
-
-def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
-    """Write the three files into an existing folder, the report last, and name them. Raises StorageError."""
-    rows = "".join(_json_line(row) + "\n" for row in _prediction_rows(report))
-    metrics = report.metrics
-    title = f"top-1 {metrics.top1:.1%} of {metrics.num_listed} videos"
-    contents = {
-        PREDICTIONS_NAME: rows.encode("ascii"),
-        PICTURE_NAME: draw_confusion(metrics.confusion.numpy(), report.labels, title=title),
-        REPORT_NAME: to_json(report).encode("ascii"),
-    }
-    for name, content in contents.items():
-        write_atomically(folder / name, content)
-    return tuple(folder / name for name in contents)
+def measure_samples(
+    samples: Sequence[Sample], probabilities: Tensor, is_read: Tensor, *, is_multi_label: bool
+) -> Metrics | MultiLabelMetrics:
+    """The metrics of N samples, at least 1; probabilities (N, K), is_read (N,) bool."""
+    if is_multi_label:
+        num_classes = probabilities.shape[1]
+        labels = label_matrix([sample.labels for sample in samples], num_classes=num_classes)
+        return measure_multi_label(probabilities, labels, is_read)
+    return measure(probabilities, torch.from_numpy(label_array(samples)), is_read)
 
 
 def to_json(report: Report) -> str:
     """The report as a JSON object with sorted keys, one table row a line."""
     metrics = report.metrics
     entries: dict[str, Json] = {
-        "bad": [
-            {
-                "path": report.samples[bad.index].path,
-                "label": report.labels[bad.label],
-                "code": bad.code,
-                "reason": bad.reason,
-            }
-            for bad in report.bad
-        ],
-        "classes": _class_rows(report),
+        "bad": _bad_rows(report),
         "clip": asdict(report.clip),
-        "confusion": metrics.confusion.tolist(),
-        "data": report.source,
+        "data": as_unicode(report.source),
         "labels": list(report.labels),
-        "mean_class_accuracy": metrics.mean_class_accuracy,
         "n_evaluated": metrics.num_evaluated,
         "n_listed": metrics.num_listed,
         "precision": report.precision,
@@ -111,15 +75,39 @@ def to_json(report: Report) -> str:
         "top5": metrics.top5,
         "top5_k": metrics.top_k,
         "views": str(report.views),
-        "weights": report.weights,
+        "weights": as_unicode(report.weights),
     }
+    if isinstance(metrics, MultiLabelMetrics):
+        entries["classes"] = _multi_label_rows(metrics, report.labels)
+        entries["mean_average_precision"] = metrics.mean_average_precision
+    else:
+        entries["classes"] = _class_rows(metrics, report.labels)
+        entries["confusion"] = metrics.confusion.tolist()
+        entries["mean_class_accuracy"] = metrics.mean_class_accuracy
     body = ",\n".join(f"  {json.dumps(key)}: {_json_table(value)}" for key, value in sorted(entries.items()))
     return f"{{\n{body}\n}}\n"
 
 
-def _class_rows(report: Report) -> list[Json]:
+def _bad_rows(report: Report) -> list[Json]:
+    rows: list[Json] = []
+    for bad in report.bad:
+        sample = report.samples[bad.index]
+        label: Json = report.labels[sample.label]
+        if report.is_multi_label:
+            label = [report.labels[k] for k in sample.labels]
+        rows.append(
+            {
+                "path": as_unicode(sample.path),
+                "label": label,
+                "code": bad.code,
+                "reason": as_unicode(bad.reason),
+            }
+        )
+    return rows
+
+
+def _class_rows(metrics: Metrics, labels: Sequence[str]) -> list[Json]:
     """One row a class. `accuracy` is null for a class that no listed video has."""
-    metrics = report.metrics
     evaluated = metrics.confusion.sum(dim=1).tolist()
     correct = metrics.confusion.diagonal().tolist()
     listed = metrics.listed_per_class.tolist()
@@ -131,26 +119,18 @@ def _class_rows(report: Report) -> list[Json]:
             "n_correct": correct[index],
             "accuracy": correct[index] / listed[index] if listed[index] else None,
         }
-        for index, label in enumerate(report.labels)
+        for index, label in enumerate(labels)
     ]
 
 
-def _prediction_rows(report: Report) -> Iterator[dict[str, Json]]:
-    """One row a listed video, in listed order; probabilities in the order of the labels. Only a row of a
-    segment says which."""
-    bad_of = {bad.index: bad for bad in report.bad}
-    predicted = predicted_classes(report.probabilities).tolist()
-    for index, sample in enumerate(report.samples):
-        row: dict[str, Json] = {"path": sample.path, "label": report.labels[sample.label]}
-        if sample.segment is not None:
-            row |= {"segment": str(sample.segment)}
-        if index in bad_of:
-            error: dict[str, Json] = {"code": bad_of[index].code, "reason": bad_of[index].reason}
-            yield row | {"predicted": None, "probabilities": None, "error": error}
-        else:
-            # The shortest digits that give the float32 back: 0.7, not 0.699999988079071.
-            shares: list[Json] = [float(str(share)) for share in report.probabilities[index].numpy()]
-            yield row | {"predicted": report.labels[predicted[index]], "probabilities": shares}
+def _multi_label_rows(metrics: MultiLabelMetrics, labels: Sequence[str]) -> list[Json]:
+    """One row a class. `average_precision` is null for a class that no listed video has."""
+    return [
+        {"label": label, "n_listed": listed, "average_precision": None if math.isnan(area) else area}
+        for label, listed, area in zip(
+            labels, metrics.listed_per_class.tolist(), metrics.average_precision.tolist(), strict=True
+        )
+    ]
 
 
 def _json_line(value: Json) -> str:

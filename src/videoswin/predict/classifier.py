@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
-from torch import nn
+from torch import Tensor, nn
 
 from videoswin import weights as weights_files
 from videoswin.errors import WeightsError
@@ -84,15 +84,23 @@ def read_peer(path: str | os.PathLike[str]) -> tuple[PeerConfig, PeerWeights]:
 
 
 def save_classifier(
-    path: Path, model: nn.Module, *, labels: tuple[str, ...], clip: ClipSpec, notes: Mapping[str, str]
+    path: Path,
+    model: nn.Module,
+    *,
+    labels: tuple[str, ...],
+    clip: ClipSpec,
+    notes: Mapping[str, str],
+    tensors: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a VideoSwin or a PeerModel as safetensors, atomically, so that `read_classifier` reads it.
 
-    A peer's clip is the one it was built for. Raises StorageError if writing fails.
+    A peer's clip is the one it was built for. tensors: whole ones in place of the model's own, which may be
+    parts. Raises StorageError if writing fails.
     """
     if isinstance(model, VideoSwin):
-        weights_files.save(path, model, labels=labels, clip=clip, notes=notes)
+        weights_files.save(path, model, labels=labels, clip=clip, notes=notes, tensors=tensors)
         return
     assert isinstance(model, PeerModel)
     assert model.config.clip == clip, (model.config.clip, clip)
-    write_tensors(path, model.state_dict(), to_header(model.config, labels=labels, notes=notes))
+    state = model.state_dict() if tensors is None else tensors
+    write_tensors(path, state, to_header(model.config, labels=labels, notes=notes))

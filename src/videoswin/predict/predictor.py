@@ -20,7 +20,7 @@ from videoswin.data.reader import Reader
 from videoswin.data.sampling import test_indices
 from videoswin.errors import ConfigError
 from videoswin.predict.classifier import Classifier, read_classifier
-from videoswin.predict.views import mean_probabilities
+from videoswin.predict.views import Activation, mean_probabilities
 from videoswin.values import Prediction, Views
 from videoswin.weights import Weights
 
@@ -38,8 +38,9 @@ class Predictor:
 
     views: test-time views of a video; 4x3 is the paper's choice on Kinetics. device: as torch names it, or
     `auto`: CUDA if there is any, else the CPU. views_per_pass: how many views the model gets at once; bounds
-    the memory. untrusted: decode each video in a process with limits of its own (`data.untrusted`). `labels`
-    (class numbers if the weights have no names) and `clip` are those of the weights.
+    the memory. activation: `sigmoid` for weights of several classes a video. untrusted: decode each video in
+    a process with limits of its own (`data.untrusted`). `labels` (class numbers if the weights have no names)
+    and `clip` are those of the weights.
 
     Raises WeightsError for weights that are refused, ConfigError for a device that is not there or views that
     don't fit the weights' sampling.
@@ -53,6 +54,7 @@ class Predictor:
         device: str = "cpu",
         precision: Precision = "fp32",
         views_per_pass: int = 4,
+        activation: Activation = "softmax",
         untrusted: bool = False,
     ) -> None:
         if precision not in PRECISIONS:
@@ -69,6 +71,7 @@ class Predictor:
         self.views_per_pass = views_per_pass
         self._reader: Reader = "untrusted" if untrusted else "pyav"
         self._autocast = PRECISIONS[precision]
+        self._activation = activation
         self.model = loaded.model.to(self.device).eval()
 
     def __call__(self, path: str | os.PathLike[str]) -> Prediction:
@@ -91,7 +94,9 @@ class Predictor:
     def probabilities(self, clips: Tensor) -> Tensor:
         """Class probabilities (B, K) float32 on the predictor's device, of clips (B, V, 3, T, H, W) uint8."""
         with self._autocast(self.device):
-            return mean_probabilities(self.model, clips, views_per_pass=self.views_per_pass)
+            return mean_probabilities(
+                self.model, clips, views_per_pass=self.views_per_pass, activation=self._activation
+            )
 
 
 def find_device(name: str) -> torch.device:
