@@ -57,13 +57,13 @@ def _reduce(values: Sequence[float], operation: dist.ReduceOp.RedOpType) -> list
 
 
 def _group() -> dist.ProcessGroup | None:
-    return _gloo_group(dist.group.WORLD)
+    """All processes over gloo: the job's own group (None) where it is that, else a second one."""
+    # The job's own is not kept: one that outlives `destroy_process_group` aborts the interpreter at its end.
+    return None if dist.get_backend() == "gloo" else _gloo_group(dist.group.WORLD)
 
 
 @lru_cache(maxsize=1)
-def _gloo_group(world: dist.ProcessGroup | None) -> dist.ProcessGroup | None:
-    """All processes over gloo: the job's own group where it is that, else a second one, made once a job."""
-    if dist.get_backend() == "gloo":
-        return None
+def _gloo_group(world: dist.ProcessGroup | None) -> dist.ProcessGroup:
+    """Made once a job."""
     made: dist.ProcessGroup = dist.new_group(backend="gloo", timeout=timedelta(minutes=5))
     return made

@@ -49,13 +49,14 @@ def test_boxes_keep_no_scores(monkeypatch):
     assert peaks["reference"].training > 4 * scores  # of two blocks a stage, kept as scores and as weights
 
 
-def test_checkpointed_blocks_take_less():
+def test_the_more_stages_are_recomputed_the_less_memory_it_takes():
     clip = torch.zeros(1, 3, 4, 36, 36, dtype=torch.uint8)
-    kept, recomputed = (
-        peak_bytes(VideoSwin(replace(MICRO, depths=(6, 1)), checkpoint_blocks=is_on), clip, train=True)
-        for is_on in (False, True)
+    none, first, both = (
+        peak_bytes(VideoSwin(replace(MICRO, depths=(6, 6)), recompute_stages=stages), clip, train=True)
+        for stages in (0, 1, 2)
     )
-    assert recomputed < kept / 2
+    assert both < first < none
+    assert both < none / 2
 
 
 def test_a_run_leaves_no_gradients_and_the_next_counts_the_same():

@@ -27,8 +27,10 @@ def test_defaults_need_only_the_videos() -> None:
     ("change", "message"),
     [
         ({"epochs": 0}, "epochs is 0, allowed: 1 or more"),
-        ({"batch_size": 0}, "batch_size is 0, allowed: 1 or more"),
-        ({"accumulate": -1}, "accumulate is -1, allowed: 1 or more"),
+        ({"global_batch": 0}, "global_batch is 0, allowed: 1 or more"),
+        ({"micro_batch": 9}, "micro_batch is 9, allowed: auto, 1 to global_batch (8)"),
+        ({"micro_batch": 0}, "micro_batch is 0, allowed: auto, 1 to global_batch (8)"),
+        ({"resume": ""}, "resume is '', allowed: auto, never, or a path"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0, allowed: at least 0 and less than 1"),
         ({"drop_path_rate": -0.1}, "drop_path_rate is -0.1, allowed: at least 0 and less than 1"),
         ({"head_dropout": float("nan")}, "head_dropout is nan, allowed: at least 0 and less than 1"),
@@ -39,8 +41,12 @@ def test_defaults_need_only_the_videos() -> None:
         ({"views": "4by3"}, "views are '4by3'; allowed: CLIPSxCROPS"),
         ({"views": "4x2"}, "views ask for 2 crops"),
         (
-            {"batch_size": 3, "augment": Augment(mixup_alpha=0.8)},
-            "batch_size is 3, allowed: an even number with mixup or CutMix",
+            {"global_batch": 3, "augment": Augment(mixup_alpha=0.8)},
+            "global_batch is 3, allowed: an even number with mixup or CutMix",
+        ),
+        (
+            {"micro_batch": 3, "augment": Augment(cutmix_alpha=1.0)},
+            "micro_batch is 3, allowed: an even number with mixup or CutMix",
         ),
         ({"epochs": 2}, "schedule.warmup_epochs is 2.5, allowed: less than epochs (2)"),
     ],
@@ -74,8 +80,8 @@ def test_wrong_values_of_a_part(part: type[Any], change: dict[str, Any], message
 
 
 def test_all_wrong_values_are_named_at_once() -> None:
-    with pytest.raises(ConfigError, match=r"epochs is 0.*batch_size is 0.*seed is -3"):
-        replace(RUN, epochs=0, batch_size=0, seed=-3)
+    with pytest.raises(ConfigError, match=r"epochs is 0.*global_batch is 0.*seed is -3"):
+        replace(RUN, epochs=0, global_batch=0, seed=-3)
 
 
 def test_a_fraction_of_an_epoch_of_warmup_is_allowed() -> None:

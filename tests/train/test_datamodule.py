@@ -13,6 +13,7 @@ from videoswin.data.augment import Augment
 from videoswin.errors import AnnotationError
 from videoswin.train.data_config import DataConfig
 from videoswin.train.datamodule import VideoData, read_splits
+from videoswin.train.position import Batches
 
 
 def test_a_quarter_of_every_class_is_held_out_and_said(
@@ -58,14 +59,16 @@ def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
 
 def video_data(videos: Path, *, seed: int = 0) -> VideoData:
     splits = read_splits(DataConfig(train=str(videos), val_fraction=0.25), known_labels=(), seed=0)
-    return VideoData(splits, clip=CLIP, augment=Augment(), batch_size=4, num_workers=0, seed=seed)
+    return VideoData(
+        splits, clip=CLIP, augment=Augment(), global_batch=4, micro_batch=4, num_workers=0, seed=seed
+    )
 
 
 def test_batches_hold_every_video_once(videos: Path) -> None:
     data = video_data(videos)
     batches = list(data.train_dataloader())
     assert [len(batch) for batch in batches] == [4, 2]
-    assert data.num_batches == 2
+    assert data.batches == Batches(updates_per_epoch=2, per_epoch=2, accumulate=1)
     assert sorted(torch.cat([batch.indices for batch in batches]).tolist()) == list(range(6))
     assert batches[0].clips.shape == (4, 1, 3, 4, 32, 32)
     assert batches[0].clips.dtype == torch.uint8
@@ -77,7 +80,7 @@ def test_training_clips_follow_from_seed_and_epoch(videos: Path) -> None:
         loader = video_data(videos, seed=seed).train_dataloader()
         epochs = []
         for epoch in (0, 1):
-            loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+            loader.batch_sampler.set_epoch(epoch)  # type: ignore[attr-defined]
             epochs.append(torch.cat([batch.clips for batch in loader]))  # type: ignore[attr-defined]
         return epochs
 
@@ -96,7 +99,7 @@ def test_validation_clips_are_always_the_same(videos: Path) -> None:
 def test_clips_are_mixed_after_the_transfer_and_in_training_alone(videos: Path) -> None:
     splits = read_splits(DataConfig(train=str(videos), val_fraction=0.25), known_labels=(), seed=0)
     augment = Augment(mixup_alpha=0.8, cutmix_alpha=1.0)
-    data = VideoData(splits, clip=CLIP, augment=augment, batch_size=4, num_workers=0, seed=0)
+    data = VideoData(splits, clip=CLIP, augment=augment, global_batch=4, micro_batch=4, num_workers=0, seed=0)
     found = [data.on_after_batch_transfer(batch, 0) for batch in data.train_dataloader()]  # type: ignore[arg-type]
     assert [batch.labels.shape for batch in found] == [(4, 2), (2, 2)]
     assert all(torch.allclose(batch.labels.sum(1), torch.ones(len(batch))) for batch in found)
@@ -115,7 +118,9 @@ def test_flipped_clips_take_the_label_of_their_mirror_image(
     splits = read_splits(DataConfig(train=str(tmp_path), val_fraction=0.5), known_labels=(), seed=0)
 
     def labels(augment: Augment) -> list[int]:
-        data = VideoData(splits, clip=CLIP, augment=augment, batch_size=3, num_workers=0, seed=0)
+        data = VideoData(
+            splits, clip=CLIP, augment=augment, global_batch=3, micro_batch=3, num_workers=0, seed=0
+        )
         return sorted(int(label) for batch in data.train_dataloader() for label in batch.labels)
 
     always = Augment(flip_probability=1.0)
@@ -129,7 +134,8 @@ def test_flipped_clips_take_the_label_of_their_mirror_image(
         replace(splits, train=tuple(splits.train)[:1]),
         clip=CLIP,
         augment=replace(always, flip_labels=str(tmp_path / "pairs.csv")),
-        batch_size=1,
+        global_batch=1,
+        micro_batch=1,
         num_workers=0,
         seed=0,
     )
@@ -148,7 +154,8 @@ def test_what_is_read_ahead_fits_the_memory_and_is_said(
             splits,
             clip=clip,
             augment=Augment(),
-            batch_size=4,
+            global_batch=4,
+            micro_batch=4,
             num_workers=2,
             seed=0,
             prefetch_mib=prefetch_mib,

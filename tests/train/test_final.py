@@ -35,7 +35,7 @@ def test_the_last_weights_are_evaluated_with_the_views_asked_for(
     assert result.evaluation == tmp_path / "out" / "evaluation"
     assert sorted(path.name for path in result.evaluation.iterdir()) == [
         "confusion.png",
-        "predictions.jsonl",
+        "predictions.parquet",
         "report.json",
     ]
     report = json.loads((result.evaluation / "report.json").read_text())

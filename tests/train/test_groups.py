@@ -11,7 +11,7 @@ from tests.peers.material import CLIP, SETTINGS
 from videoswin.model import SWIN_B, SWIN_T, VideoSwin
 from videoswin.peers.build import build
 from videoswin.peers.config import PeerConfig, PeerName
-from videoswin.train.groups import Kind, kind_of, norm_names, parameter_groups
+from videoswin.train.groups import Kind, block_depths, kind_of, norm_names, parameter_groups
 from videoswin.train.optimizer_config import Preset
 
 
@@ -63,12 +63,12 @@ def test_norms_are_known_by_their_type(norm: nn.Module) -> None:
     assert norm_names(norm) == {name for name, _ in norm.named_parameters()}
 
 
-def swin_b_groups(preset: Preset) -> dict[Kind, tuple[int, float, float]]:
+def swin_b_groups(preset: Preset) -> dict[str, tuple[int, float, float]]:
     with torch.device("meta"):
         return groups_of(VideoSwin(SWIN_B), preset)
 
 
-def groups_of(model: nn.Module, preset: Preset) -> dict[Kind, tuple[int, float, float]]:
+def groups_of(model: nn.Module, preset: Preset) -> dict[str, tuple[int, float, float]]:
     """Number of tensors, learning rate and decay of each group."""
     groups = parameter_groups(
         model,
@@ -133,3 +133,43 @@ def test_frozen_parameters_and_empty_groups_are_left_out() -> None:
     )
     assert [group["name"] for group in groups] == ["head"]
     assert groups[0]["params"] == [model["head"].weight]
+
+
+def test_layer_decay_slows_each_block_below_the_top() -> None:
+    with torch.device("meta"):
+        model = VideoSwin(SWIN_T)
+    groups = {
+        group["name"]: group
+        for group in parameter_groups(
+            model,
+            preset="clean",
+            learning_rate=1.0,
+            backbone_multiplier=0.1,
+            weight_decay=0.05,
+            layer_decay=0.5,
+        )
+    }
+    # 12 blocks: the patches are 0, the head and the last norm 13.
+    expected = {"head.13": 1.0, "norms.13": 0.1, "backbone.12": 0.05, "tables.1": 0.1 * 0.5**12}
+    assert {name: groups[name]["lr"] for name in expected} == pytest.approx(expected)
+    assert groups["backbone.0"]["lr"] == pytest.approx(0.1 * 0.5**13)
+    assert len(groups) == 1 + 12 + 14 + 13  # head, tables, norms, backbone
+    assert sum(len(group["params"]) for group in groups.values()) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [
+        ("patch_embed.proj.weight", 0),
+        ("layers.0.blocks.0.norm1.weight", 1),
+        ("layers.0.blocks.1.mlp.fc1.bias", 2),
+        ("layers.0.downsample.reduction.weight", 2),
+        ("layers.1.blocks.0.attn.relative_position_bias_table", 3),
+        ("layers.3.blocks.1.attn.proj.weight", 12),
+        ("norm.bias", 13),
+        ("head.weight", 13),
+    ],
+)
+def test_depth_of_a_parameter(name: str, depth: int) -> None:
+    with torch.device("meta"):
+        assert block_depths(VideoSwin(SWIN_T))[name] == depth

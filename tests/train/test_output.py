@@ -18,16 +18,9 @@ def test_a_new_folder_is_made_and_an_empty_one_used(tmp_path: Path) -> None:
     assert list(new.iterdir()) == []
 
 
-def test_a_folder_with_files_is_refused_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "last.safetensors").write_text("precious")
-    with pytest.raises(ConfigError, match=r"holds files already \(last.safetensors\); name a new folder"):
-        prepare_output(str(tmp_path), sources=())
-    assert (tmp_path / "last.safetensors").read_text() == "precious"
-
-
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
-    with pytest.raises(ConfigError, match="is a file; allowed: a new or empty folder"):
+    with pytest.raises(ConfigError, match="is a file; allowed: a folder"):
         prepare_output(str(tmp_path / "run"), sources=())
 
 

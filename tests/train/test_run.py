@@ -20,8 +20,10 @@ import videoswin
 from tests.train.material import CLASSES, CLIP, MICRO, micro_config, write_videos
 from videoswin import weights
 from videoswin.data.clips import validation_clip
-from videoswin.errors import ConfigError, DatasetError, NonFiniteLossError
-from videoswin.train import run
+from videoswin.errors import CheckpointError, ConfigError, DatasetError, NonFiniteLossError
+from videoswin.train import material
+from videoswin.train.assemble import assemble
+from videoswin.train.metrics_file import METRICS
 from videoswin.train.module import TrainModule
 from videoswin.train.progress import Pace
 from videoswin.train.run import TrainResult, train
@@ -53,10 +55,9 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     done = Finished(tmp_path_factory.mktemp("run"))
-    build_module = run.build_module
 
     def keep_module(*arguments: Any, **named: Any) -> TrainModule:
-        done.module = build_module(*arguments, **named)
+        done.module = assemble(*arguments, **named)
         return done.module
 
     handler = logging.Handler()
@@ -66,7 +67,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     log.setLevel(logging.INFO)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("error")  # a run has nothing to warn of
-        patch.setattr(run, "build_module", keep_module)
+        patch.setattr(material, "assemble", keep_module)
         done.result = train(micro_config(done.videos, done.videos.parent / "out"))
     yield done
     log.removeHandler(handler)
@@ -74,18 +75,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
 
 def test_a_run_learns_and_says_where_it_left_what(finished: Finished) -> None:
     result = finished.result
-    assert result.best_top1 == 1.0  # bright against dark
+    assert result.best_value == 1.0  # bright against dark
     assert result.best_epoch in (1, 2)
     assert result.evaluation is None
     assert sorted(path.name for path in result.output.iterdir()) == [
+        ".lock",
         "bad_samples.jsonl",
         "best.safetensors",
+        "checkpoints",
         "config.yaml",
         "curves.png",
         "data.json",
+        "finished.json",
         "last.safetensors",
         "metrics.csv",
+        "report.html",
+        "speed.csv",
         "tensorboard",
+        "validation.safetensors",
     ]
 
 
@@ -98,10 +105,7 @@ def test_the_lines_of_a_run(finished: Finished) -> None:
         "data: 7 training and 2 validation videos, 2 classes; clips of 4 frames (dense, stride 2), 32 px"
     )
     assert next(lines).startswith("model: 20,315 parameters; fp32 on ")
-    assert (
-        next(lines)
-        == "batch: 3 clips x 1 accumulated = 3 an update; 3 batches = 3 updates an epoch, 2 epochs"
-    )
+    assert next(lines) == "batch: 3 clips an update = 3 at once x 1 in turn; 3 updates an epoch, 2 epochs"
     assert next(lines).startswith("epoch 1/2: loss 0.")
     second = next(lines)
     assert second.startswith("epoch 2/2: loss 0.")
@@ -136,17 +140,8 @@ def test_both_weights_carry_labels_clip_and_origin(finished: Finished) -> None:
 def test_metrics_are_a_table(finished: Finished) -> None:
     with (finished.result.output / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert set(rows[0]) == {
-        "step",
-        "epoch",
-        "train/loss_step",
-        "train/loss_epoch",
-        "learning_rate",
-        "clips_per_second",
-        "val/loss",
-        "val/top1",
-        "val/top5",
-    }
+    assert tuple(rows[0]) == ("step", "epoch", *METRICS)
+    assert not any(row["val/map"] for row in rows)  # a video has one class
     rates = [float(row["learning_rate"]) for row in rows if row["learning_rate"]]
     # Warm-up over 1.5 batches to 3e-3, then a cosine over the other 4.5.
     assert rates == pytest.approx([0.002, 0.003, 0.0029095, 0.00225, 0.0012395, 0.00035095], rel=1e-3)
@@ -194,15 +189,40 @@ def test_fine_tuning_takes_model_clip_and_head_from_the_weights(finished: Finish
         learning_rate=1e-6,
     )
     result = train(start)
-    assert result.best_top1 == 1.0  # it starts where the first run ended
+    assert result.best_value == 1.0  # it starts where the first run ended
     assert weights.read(result.last).clip == CLIP
 
 
-def test_a_run_is_never_overwritten(finished: Finished) -> None:
-    before = finished.result.last.read_bytes()
-    with pytest.raises(ConfigError, match="holds files already"):
-        train(micro_config(finished.videos, finished.result.output))
-    assert finished.result.last.read_bytes() == before
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Bytes and time of every file but the lock."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_t18_a_finished_run_says_so_and_is_left_as_it_is(
+    finished: Finished, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "videoswin.train")
+    output = finished.result.output
+    before = contents(output)
+    assert train(micro_config(finished.videos, output)) == finished.result
+    assert caplog.messages == [
+        f"the run in {output} is finished already; --output names a folder for another"
+    ]
+    assert contents(output) == before
+
+
+def test_a_run_with_other_settings_is_refused_naming_each(finished: Finished) -> None:
+    before = contents(finished.result.output)
+    message = (
+        r"has other settings: epochs was 2 and is 3; optimizer\.learning_rate was 0\.003 and is 0\.1; "
+        r"seed was 0 and is 5\. Continue with its own .* or name a new folder with --output"
+    )
+    with pytest.raises(CheckpointError, match=message):
+        train(micro_config(finished.videos, finished.result.output, epochs=3, learning_rate=0.1, seed=5))
+    with pytest.raises(ConfigError, match="holds a run already, and resume is never"):
+        train(replace(micro_config(finished.videos, finished.result.output), resume="never"))
+    assert contents(finished.result.output) == before
 
 
 def test_bf16_trains_and_keeps_weights_in_fp32(videos: Path, tmp_path: Path) -> None:
@@ -228,7 +248,7 @@ def test_a_diverging_run_stops_before_the_update(videos: Path, tmp_path: Path) -
 
 def test_weights_that_an_update_broke_are_not_kept(videos: Path, tmp_path: Path) -> None:
     # One batch an epoch: the loss of the first is fine, the weights after it are not.
-    config = replace(micro_config(videos, tmp_path / "out", learning_rate=1e30), batch_size=8)
+    config = replace(micro_config(videos, tmp_path / "out", learning_rate=1e30), global_batch=8)
     with pytest.raises(NonFiniteLossError, match="the validation loss is nan after update 1"):
         train(config)
     assert not list((tmp_path / "out").glob("*.safetensors"))

@@ -233,7 +233,7 @@ def test_an_inflation_of_nothing_is_refused(pretrained: Path) -> None:
 
 
 def test_regularisation_reaches_the_model() -> None:
-    config = replace(micro_config(Path("v"), Path("r")), head_dropout=0.25, checkpoint_blocks=True)
+    config = replace(micro_config(Path("v"), Path("r")), head_dropout=0.25, recompute_stages=1)
     model = build_model(config, None, labels=LABELS)
     assert model.dropout.p == 0.25
-    assert all(stage.checkpoint_blocks for stage in model.layers)
+    assert [stage.recomputes for stage in model.layers] == [True, False]

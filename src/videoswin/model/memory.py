@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
@@ -47,7 +47,15 @@ def activation_memory(config: SwinConfig, clip: Size3) -> ActivationMemory:
         )
 
 
-def peak_bytes(model: VideoSwin, clips: Tensor, *, train: bool) -> int:
+def training_peak(model: nn.Module, clip: tuple[int, int, int]) -> int:
+    """Bytes of the activations that one clip (frames, height, width in pixels) needs in a training step of
+    `model`, which is on the meta device."""
+    pixels = torch.empty(1, 3, *clip, dtype=torch.uint8, device="meta")
+    with _FusedOnMeta():
+        return peak_bytes(model, pixels, train=True)
+
+
+def peak_bytes(model: nn.Module, clips: Tensor, *, train: bool) -> int:
     """The most bytes of activations that live at once while `model` sees `clips` (B, 3, T, H, W), on
     whatever device both are. Leaves the model in that mode, with no gradients."""
     model.train(train)
@@ -111,6 +119,16 @@ class _FusedOnMeta(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _fused_attention(q: Tensor, k: Tensor, v: Tensor, *, attn_mask: Tensor | None) -> Tensor:
-    out: Tensor = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=attn_mask)[0]
+def _fused_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+) -> Tensor:
+    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    out: Tensor = fused(q, k, v, dropout_p, is_causal, attn_mask=attn_mask, scale=scale)[0]
     return out

@@ -29,18 +29,17 @@ from videoswin.values import Size3
 class Stage(nn.Module):
     """Blocks at one resolution, then, except in the last stage, a merging to the next."""
 
-    def __init__(
-        self, blocks: list[SwinBlock], downsample: PatchMerging | None, *, checkpoint_blocks: bool
-    ) -> None:
+    def __init__(self, blocks: list[SwinBlock], downsample: PatchMerging | None, *, recomputes: bool) -> None:
+        """recomputes: blocks are computed again in the backward pass, which so needs no memory of them."""
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.downsample = downsample
-        self.checkpoint_blocks = checkpoint_blocks
+        self.recomputes = recomputes
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, t, h, w, C) -> the same shape, before merging."""
         for block in self.blocks:
-            if self.checkpoint_blocks and self.training:
+            if self.recomputes and self.training:
                 x = cast(Tensor, checkpoint(block, x, use_reentrant=False))
             else:
                 x = block(x)
@@ -54,8 +53,8 @@ class VideoSwin(nn.Module):
         config: What the model computes.
         drop_path_rate: Stochastic depth of the last block; it grows linearly from 0 at the first (Sec. 4.1).
         head_dropout: Dropout before the classifier; 0.5 in the published recipes.
-        checkpoint_blocks: Recompute each block in the backward pass: about a third more time, far less
-            memory.
+        recompute_stages: Compute the blocks of so many stages, the first, again in the backward pass: far
+            less memory, about a third more time for them. All: the blocks above the last stage, too.
         attention_backend: See `videoswin.ops.select_backend`.
 
     Raises:
@@ -68,7 +67,7 @@ class VideoSwin(nn.Module):
         *,
         drop_path_rate: float = 0.0,
         head_dropout: float = 0.0,
-        checkpoint_blocks: bool = False,
+        recompute_stages: int = 0,
         attention_backend: str | None = None,
     ) -> None:
         super().__init__()
@@ -87,7 +86,7 @@ class VideoSwin(nn.Module):
             Stage(
                 [_block(config, stage, block, rate, backend) for block, rate in enumerate(rates[stage])],
                 PatchMerging(config.width(stage)) if stage < last else None,
-                checkpoint_blocks=checkpoint_blocks,
+                recomputes=stage < recompute_stages,
             )
             for stage in range(config.num_stages)
         )
@@ -97,7 +96,7 @@ class VideoSwin(nn.Module):
                 _layer(config, last, attention, rate, backend)
                 for attention, rate in zip(top, top_rates, strict=True)
             ]
-            self.temporal = Stage(blocks, None, checkpoint_blocks=checkpoint_blocks)
+            self.temporal = Stage(blocks, None, recomputes=recompute_stages >= config.num_stages)
         self.norm = nn.LayerNorm(config.width(config.num_stages - 1))
         self.dropout = nn.Dropout(head_dropout)
         self.head = nn.Linear(config.width(config.num_stages - 1), config.num_classes)

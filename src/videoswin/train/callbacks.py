@@ -1,33 +1,31 @@
-"""Around the steps: seeds, bad videos are counted, a non-finite loss stops the run, weights are kept."""
+"""Around the steps: seeds, bad videos are counted, weights are kept."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
-from videoswin.data.annotations import Sample
+from videoswin import ranks
 from videoswin.data.dataset import Batch
 from videoswin.data.ledger import BadSampleLedger
-from videoswin.errors import DatasetError, NonFiniteLossError, printable
+from videoswin.errors import DatasetError, printable
 from videoswin.predict.classifier import save_classifier
 from videoswin.train.data_config import BadVideoPolicy
 from videoswin.train.module import TrainModule
+from videoswin.train.state import whole_tensors
 from videoswin.values import ClipSpec
 
 MIN_BAD_VIDEOS = 10
 """Fewer are borne whatever their share: two bad files of a small set are no wrong mount."""
 
-HINT = "a lower optimizer.learning_rate, precision fp32 or optimizer.max_gradient_norm 1 may help"
-
 
 class SeedSteps(Callback):
-    """Makes dropout and stochastic depth a function of (seed, epoch, batch), as order and clips are already.
+    """Makes dropout and stochastic depth a function of (seed, epoch, batch, rank), as clips are of
+    (seed, epoch, sample) already.
 
     Else they would depend on whatever else draws from torch's generator, as loaders do when workers start.
     """
@@ -38,12 +36,14 @@ class SeedSteps(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        (state,) = np.random.SeedSequence((self.seed, trainer.current_epoch, batch_idx)).generate_state(1)
+        place = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        (state,) = np.random.SeedSequence(place).generate_state(1)
         torch.manual_seed(int(state))
 
 
 class BadVideos(Callback):
-    """Counts the videos of each epoch that can't be read, lists them and stops when they are too many.
+    """Counts the videos of each epoch that can't be read, by any process, lists them and stops when they are
+    too many.
 
     Raises DatasetError when more than `max_fraction` of `num_videos` (training and validation) are bad, and
     at least MIN_BAD_VIDEOS, or when an epoch has not one good video to train or to validate on; with the
@@ -92,17 +92,19 @@ class BadVideos(Callback):
         self._require_a_good_one("validation")
 
     def _count(self, batch: Batch, *, stage: str, epoch: int) -> None:
-        self.ledger.record(batch, stage=stage, epoch=epoch)
-        self.num_good += len(batch)
+        num_good, num_found = map(int, ranks.total([len(batch), len(batch.bad)]))
+        bad = [video for own in ranks.gather(batch.bad) for video in own] if num_found else []
+        self.ledger.record(num_good, bad, stage=stage, epoch=epoch)
+        self.num_good += num_good
         num_bad = self.ledger.num_bad
-        if batch.bad and self.policy == "fail":
-            first = batch.bad[0]
+        if bad and self.policy == "fail":
+            first = bad[0]
             raise DatasetError(
                 f"{printable(first.path)} can't be read: {first.reason}; data.bad_videos is fail "
                 "(skip-and-report goes on without it)"
             )
         if num_bad >= MIN_BAD_VIDEOS and num_bad > self.max_fraction * self.num_videos:
-            last = batch.bad[-1]
+            last = bad[-1]
             raise DatasetError(
                 f"{num_bad} of {self.num_videos} videos can't be read, max_bad_fraction allows "
                 f"{self.max_fraction:.1%}; {self.ledger.path} lists them; "
@@ -113,62 +115,46 @@ class BadVideos(Callback):
         if self.num_good == 0:
             raise DatasetError(f"not one {what} video can be read; {self.ledger.path} lists them")
 
+    def state_dict(self) -> dict[str, int]:
+        ledger = self.ledger
+        return {"bad": ledger.num_bad, "samples": ledger.num_samples, "good": self.num_good}
 
-class StopOnNonFiniteLoss(Callback):
-    """Raises NonFiniteLossError before the gradient of a NaN or infinite loss, naming step and videos.
-
-    Also after a validation with such a loss, before BestAndLast, which comes later among the callbacks.
-    """
-
-    def __init__(self, samples: Sequence[Sample]) -> None:
-        self.samples = samples
-        self.where = ""
-        self.batch: Batch | None = None
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
-    ) -> None:
-        self.where = (
-            f"update {trainer.global_step} (epoch {trainer.current_epoch + 1}, batch {batch_idx + 1})"
-        )
-        self.batch = batch
-
-    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        value = float(loss.detach())  # waits for the device once a batch: the price of stopping in time
-        if not math.isfinite(value):
-            assert self.batch is not None
-            paths = ", ".join(printable(self.samples[index].path) for index in self.batch.indices.tolist())
-            raise NonFiniteLossError(
-                f"the loss is {value} at {self.where}, which was not made; videos: {paths}; {HINT}"
-            )
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        value = float(trainer.callback_metrics["val/loss"])
-        if not math.isfinite(value):
-            raise NonFiniteLossError(
-                f"the validation loss is {value} after update {trainer.global_step}; "
-                f"the weights are broken and not kept; {HINT}"
-            )
+    def load_state_dict(self, state_dict: Mapping[str, int]) -> None:
+        self.ledger.num_bad, self.ledger.num_samples = state_dict["bad"], state_dict["samples"]
+        self.num_good = state_dict["good"]
 
 
 class BestAndLast(Callback):
-    """Keeps two weights files after each validation: the best top-1 (first of equals) and the newest."""
+    """Keeps two weights files: of each validation, and of the best one by `metric`, the first of equals."""
 
-    def __init__(self, output: Path, *, labels: Sequence[str], clip: ClipSpec) -> None:
+    def __init__(self, output: Path, *, labels: Sequence[str], clip: ClipSpec, metric: str) -> None:
         self.best = output / "best.safetensors"
         self.last = output / "last.safetensors"
         self.labels = tuple(labels)
         self.clip = clip
-        self.best_top1 = -1.0
+        self.metric = metric
+        self.best_value = -1.0
         self.best_epoch = 0
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        top1 = float(trainer.callback_metrics["val/top1"])
-        is_best = top1 > self.best_top1
+        assert isinstance(pl_module, TrainModule)
+        value = float(trainer.callback_metrics[self.metric])
+        is_best = value > self.best_value
         if is_best:
-            self.best_top1, self.best_epoch = top1, trainer.current_epoch + 1
+            self.best_value, self.best_epoch = value, trainer.current_epoch + 1
+        tensors = whole_tensors(pl_module.model)
         if trainer.is_global_zero:
-            assert isinstance(pl_module, TrainModule)
-            notes = {"epoch": str(trainer.current_epoch + 1), "val_top1": f"{top1:.4f}"}
+            notes = {
+                "epoch": str(trainer.current_epoch + 1),
+                self.metric.replace("/", "_"): f"{value:.4f}",
+            }
             for path in [self.best, self.last] if is_best else [self.last]:
-                save_classifier(path, pl_module.model, labels=self.labels, clip=self.clip, notes=notes)
+                save_classifier(
+                    path, pl_module.model, labels=self.labels, clip=self.clip, notes=notes, tensors=tensors
+                )
+
+    def state_dict(self) -> dict[str, float]:
+        return {"best_value": self.best_value, "best_epoch": self.best_epoch}
+
+    def load_state_dict(self, state_dict: Mapping[str, float]) -> None:
+        self.best_value, self.best_epoch = state_dict["best_value"], int(state_dict["best_epoch"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,27 +13,20 @@ from videoswin.data.fingerprint import fingerprint
 from videoswin.data.preflight import Findings, inspect, report
 from videoswin.data.rows import some
 from videoswin.errors import AnnotationError
-from videoswin.storage import write_atomically
 from videoswin.train.data_config import DataConfig
 
 DATA_FILE = "data.json"
 
 
 def read_source(config: DataConfig, source: str, labels: Sequence[str] = ()) -> Annotations:
-    """One source of the run. Raises AnnotationError, also for videos of several classes, which training can't
-    use yet."""
-    found = read_annotations(
+    """One source of the run. Raises AnnotationError."""
+    return read_annotations(
         source,
         root=config.root or None,
         labels=labels,
         label_map=config.label_map,
         multi_label=config.multi_label,
     )
-    if found.is_multi_label:
-        raise AnnotationError(
-            f"{source}: videos have several classes; training takes one class a video so far"
-        )
-    return found
 
 
 def check_content(
@@ -58,16 +50,14 @@ def check_content(
         )
 
 
-def write_fingerprints(path: Path, splits: Mapping[str, Sequence[Sample]], labels: Sequence[str]) -> None:
-    """{split: {num_samples, fingerprint}} as JSON, which a resumed run must find again.
-
-    Raises StorageError.
-    """
-    record = {
+def fingerprints(
+    splits: Mapping[str, Sequence[Sample]], labels: Sequence[str]
+) -> dict[str, dict[str, int | str]]:
+    """{split: {num_samples, fingerprint}}, which a run that goes on must find again."""
+    return {
         name: {"num_samples": len(samples), "fingerprint": fingerprint(samples, labels)}
         for name, samples in splits.items()
     }
-    write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
 
 
 def _inspect(splits: Mapping[str, Sequence[Sample]]) -> Findings:

@@ -1,12 +1,14 @@
-"""The course of a run as numbers and as one picture, from the metrics.csv that Lightning's CSVLogger
-writes."""
+"""The course of a run as numbers and as one picture, from its metrics.csv."""
 
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from videoswin.storage import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,24 +30,30 @@ class Curves:
     """Of single batches."""
     train_loss_epoch: Series
     """Mean over each epoch."""
+    train_top1_epoch: Series
+    """Of augmented clips, while the weights change. A mixed clip counts as the share of the class found."""
     learning_rate: Series
     """Of the head."""
     val_loss: Series
     val_top1: Series
     val_top5: Series
+    val_map: Series
+    """Where videos have several classes."""
 
 
 def read_curves(path: Path) -> Curves:
-    """The curves of the run that wrote `path` (metrics.csv)."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    """The curves of the run that wrote `path` (metrics.csv). A line without an end is not read."""
+    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    rows = list(csv.DictReader(whole.splitlines()))
     return Curves(
         train_loss=_series(rows, "train/loss_step"),
         train_loss_epoch=_series(rows, "train/loss_epoch"),
+        train_top1_epoch=_series(rows, "train/top1_epoch"),
         learning_rate=_series(rows, "learning_rate"),
         val_loss=_series(rows, "val/loss"),
         val_top1=_series(rows, "val/top1"),
         val_top5=_series(rows, "val/top5"),
+        val_map=_series(rows, "val/map"),
     )
 
 
@@ -58,7 +66,12 @@ def _series(rows: list[dict[str, str]], column: str) -> Series:
 
 
 def draw_curves(curves: Curves, path: Path) -> None:
-    """Write one PNG: loss, learning rate, validation accuracy, over the updates of the run."""
+    """Write one PNG: loss, learning rate, accuracy, over the updates of the run. Raises StorageError."""
+    write_atomically(path, curves_png(curves))
+
+
+def curves_png(curves: Curves) -> bytes:
+    """The picture itself. The same curves give the same bytes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(15, 4.2), layout="constrained")
@@ -67,16 +80,22 @@ def draw_curves(curves: Curves, path: Path) -> None:
     _plot(loss, curves.train_loss_epoch, "training, epoch", color="tab:blue", marker="o")
     _plot(loss, curves.val_loss, "validation", color="tab:orange", marker="o")
     _plot(rate, curves.learning_rate, "head", color="tab:green")
-    _plot(accuracy, curves.val_top1, "top-1", color="tab:blue", marker="o")
-    _plot(accuracy, curves.val_top5, "top-5", color="tab:orange", marker="o")
+    _plot(accuracy, curves.train_top1_epoch, "training, top-1", color="tab:gray", marker="o")
+    _plot(accuracy, curves.val_top1, "validation, top-1", color="tab:blue", marker="o")
+    _plot(accuracy, curves.val_top5, "validation, top-5", color="tab:orange", marker="o")
+    if curves.val_map.steps:
+        _plot(accuracy, curves.val_map, "validation, mAP", color="tab:purple", marker="o")
     accuracy.set_ylim(-0.02, 1.02)
-    for axes, title in ((loss, "loss"), (rate, "learning rate"), (accuracy, "validation accuracy")):
+    for axes, title in ((loss, "loss"), (rate, "learning rate"), (accuracy, "accuracy")):
         axes.set_title(title)
         axes.set_xlabel("updates")
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=120)
+    png = io.BytesIO()
+    no_version = {"Software": None}  # the version of matplotlib would change the bytes
+    figure.savefig(png, format="png", dpi=120, metadata=no_version)
+    return png.getvalue()
 
 
 def _plot(

@@ -14,6 +14,7 @@ import torch
 
 from videoswin.data.sampling import test_indices
 from videoswin.evaluate import EvaluateConfig, evaluate, prepare_folder, write_report
+from videoswin.evaluate.predictions import require_pyarrow
 from videoswin.evaluate.run import Progress
 from videoswin.predict import Precision as EvaluatePrecision
 from videoswin.train.config import Precision, TrainConfig
@@ -36,9 +37,11 @@ def plan_evaluation(config: TrainConfig, *, clip: ClipSpec) -> EvaluateConfig | 
         return None
     views = Views.parse(config.views) if config.views else default_views(clip)
     test_indices(1, clip, views.clips)
+    require_pyarrow()
     return EvaluateConfig(
         views=views,
         root=config.data.root,
+        multi_label=config.data.multi_label,
         num_workers=config.data.num_workers,
         precision=PRECISIONS[config.precision],
     )
@@ -53,7 +56,7 @@ def evaluate_last(
     the paper reports its last. Raises DatasetError when no video can be read, WeightsError for scores that
     are not finite, StorageError.
     """
-    prepare_folder(folder, force=False)
+    prepare_folder(folder, force=True)  # of this run, which a kill may have ended right after it
     report = evaluate(last, source, replace(plan, device=str(device)), progress=_status_lines())
     write_report(report, folder)
     metrics = report.metrics

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypedDict
 from torch import nn
 from torch.nn import Parameter
 
+from videoswin.model.blocks import PatchEmbedding, PatchMerging, SwinBlock
 from videoswin.train.optimizer_config import Preset
 
 Kind = Literal["tables", "norms", "backbone", "head"]
@@ -51,9 +52,10 @@ PRESETS: dict[Preset, dict[Kind, Rule]] = {
 
 
 class Group(TypedDict):
-    """One parameter group as torch.optim takes it; `name` is for logs."""
+    """One parameter group as torch.optim takes it; `name` is for logs: the kind, with layer decay also the
+    depth, as in `norms.3`."""
 
-    name: Kind
+    name: str
     params: list[Parameter]
     lr: float
     weight_decay: float
@@ -66,23 +68,49 @@ def parameter_groups(
     learning_rate: float,
     backbone_multiplier: float,
     weight_decay: float,
+    layer_decay: float = 1.0,
 ) -> list[Group]:
-    """Groups in the order of the preset's table, without empty ones. Frozen parameters are in none."""
-    members: dict[Kind, list[Parameter]] = {kind: [] for kind in PRESETS[preset]}
+    """Groups in the order of the preset's table, then from the top to the patches; without empty ones.
+    Frozen parameters are in none.
+
+    layer_decay: factor of the learning rate from each block to the one below; other than 1 only for a
+    VideoSwin.
+    """
+    depths = block_depths(model) if layer_decay != 1 else {}
+    top = max(depths.values(), default=0)
     norms = norm_names(model)
+    members: dict[tuple[Kind, int], list[Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            members[kind_of(name, norms=norms)].append(parameter)
-    return [
-        Group(
-            name=kind,
-            params=members[kind],
-            lr=learning_rate * (backbone_multiplier if rule.is_scaled else 1.0),
-            weight_decay=weight_decay if rule.is_decayed else 0.0,
+            key = (kind_of(name, norms=norms), top - depths.get(name, top))
+            members.setdefault(key, []).append(parameter)
+    kinds = list(PRESETS[preset])
+    groups = []
+    for kind, below in sorted(members, key=lambda key: (kinds.index(key[0]), key[1])):
+        rule = PRESETS[preset][kind]
+        factor = (backbone_multiplier if rule.is_scaled else 1.0) * layer_decay**below
+        groups.append(
+            Group(
+                name=f"{kind}.{top - below}" if depths else kind,
+                params=members[kind, below],
+                lr=learning_rate * factor,
+                weight_decay=weight_decay if rule.is_decayed else 0.0,
+            )
         )
-        for kind, rule in PRESETS[preset].items()
-        if members[kind]
-    ]
+    return groups
+
+
+def block_depths(model: nn.Module) -> dict[str, int]:
+    """The depth of each parameter of a VideoSwin: 0 in the patch embedding, i in block i, from 1, through
+    all stages; a merging is as deep as the block before it, the last norm and the head one deeper than all
+    blocks."""
+    depths, depth = {}, 0
+    for name, module in model.named_modules():
+        if isinstance(module, SwinBlock):
+            depth += 1
+        if isinstance(module, (SwinBlock, PatchEmbedding, PatchMerging)):
+            depths.update({f"{name}.{part}": depth for part, _ in module.named_parameters()})
+    return {name: depths.get(name, depth + 1) for name, _ in model.named_parameters()}
 
 
 def norm_names(model: nn.Module) -> frozenset[str]:

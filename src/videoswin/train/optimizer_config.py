@@ -21,6 +21,9 @@ class OptimizerConfig:
     backbone_multiplier: float = 0.1
     """The layers below the head learn at this times `learning_rate`. 0.1 is better than 1 for pretrained
     ones (paper Table 7); without pretrained weights 1 is right."""
+    layer_decay: float = 1.0
+    """Each block learns at this times the rate of the one above it, the patch embedding slowest; the head and
+    the last norm are at the top. 0.7 to 0.9 is usual. 1: all alike, as in the paper."""
     weight_decay: float = 0.05
     """Decoupled, as AdamW's (paper: T and S 0.02, B 0.05)."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -28,14 +31,15 @@ class OptimizerConfig:
     preset: Preset = "clean"
     """Parameter groups: `clean` as the paper has it, `official` as its code did it (train/groups.py)."""
     max_gradient_norm: float = 0.0
-    """Gradients of a larger norm are scaled down to it. 0: never, as in the paper."""
+    """Gradients of a larger norm, over all parameters, are scaled down to it. 0: never, as in the paper."""
 
     def __post_init__(self) -> None:
         rate, multiplier, decay = self.learning_rate, self.backbone_multiplier, self.weight_decay
-        norm, prefix = self.max_gradient_norm, "optimizer"
+        norm, layers, prefix = self.max_gradient_norm, self.layer_decay, "optimizer"
         check(
             Rule(f"{prefix}.learning_rate", rate, math.isfinite(rate) and rate > 0, "more than 0"),
             Rule(f"{prefix}.backbone_multiplier", multiplier, is_at_least(0, multiplier), "0 or more"),
+            Rule(f"{prefix}.layer_decay", layers, 0 < layers <= 1, "more than 0, at most 1"),
             Rule(f"{prefix}.weight_decay", decay, is_at_least(0, decay), "0 or more"),
             Rule(f"{prefix}.betas", self.betas, all(0 <= b < 1 for b in self.betas), "numbers in [0, 1)"),
             Rule(f"{prefix}.preset", self.preset, self.preset in get_args(Preset), "official, clean"),

@@ -55,7 +55,7 @@ def build_peer(
         weights=weights,
         drop_path_rate=config.drop_path_rate if has_rate else 0.0,
         head_dropout=config.head_dropout,
-        checkpoint_blocks=config.checkpoint_blocks,
+        checkpoint_blocks=config.recompute_stages > 0,
     )
     if weights is not None and len(weights.head.get("weight", ())) == len(labels):
         # Else `build` has made the new head, and said so.

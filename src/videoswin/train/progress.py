@@ -1,10 +1,11 @@
-"""How a run is watched: its pace, a bar (on no terminal a line now and then), a line after each epoch."""
+"""How a run is watched: a bar (on no terminal a line now and then), a line after each epoch. Process 0
+speaks, the others are silent."""
 
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from datetime import timedelta
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from videoswin.data.dataset import Batch
 from videoswin.data.ledger import BadSampleLedger
+from videoswin.train.speed import Pace, num_batches
 
 STATUS_SECONDS = 300.0
 """Without a terminal, a line inside an epoch comes this often at most."""
@@ -19,42 +21,10 @@ STATUS_SECONDS = 300.0
 logger = logging.getLogger(__name__)
 
 
-class Pace(Callback):
-    """Clips per second of the epoch so far, waiting for videos included, and the time the run still needs."""
-
-    def __init__(self) -> None:
-        self.clips_per_second = 0.0
-        self.seconds_left = 0.0
-        self.started = 0.0
-        self.epoch_started = 0.0
-        self.epoch_clips = 0
-
-    def __str__(self) -> str:
-        return f"{self.clips_per_second:.1f} clips/s, {timedelta(seconds=round(self.seconds_left))} left"
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.started = time.perf_counter()
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.epoch_started = time.perf_counter()
-        self.epoch_clips = 0
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: Batch, batch_idx: int
-    ) -> None:
-        self.epoch_clips += batch.clips.shape[0] * batch.clips.shape[1]
-        self.clips_per_second = self.epoch_clips / (time.perf_counter() - self.epoch_started)
-        pl_module.log("clips_per_second", self.clips_per_second, batch_size=1)
-        self._estimate(trainer, batches_done=trainer.current_epoch * _num_batches(trainer) + batch_idx + 1)
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Again, because validation took its time.
-        self._estimate(trainer, batches_done=(trainer.current_epoch + 1) * _num_batches(trainer))
-
-    def _estimate(self, trainer: Trainer, *, batches_done: int) -> None:
-        assert trainer.max_epochs is not None
-        batches_left = trainer.max_epochs * _num_batches(trainer) - batches_done
-        self.seconds_left = (time.perf_counter() - self.started) / batches_done * batches_left
+def watch_with(pace: Pace, ledger: BadSampleLedger) -> list[Callback]:
+    """A bar on a terminal, elsewhere lines; and a line after each epoch."""
+    watch = Bar(pace) if sys.stderr.isatty() else StatusLines(pace)
+    return [watch, EpochLines(pace, ledger)]  # after the bar is gone
 
 
 class Bar(Callback):
@@ -67,14 +37,20 @@ class Bar(Callback):
         self.progress = Progress(*columns, state, console=Console(stderr=True), transient=True)
         self.task = self.progress.add_task("", state="")
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A run that continues in the middle of an epoch has no start of it.
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.progress.reset(self.task, description=_epoch(trainer), total=_num_batches(trainer))
-        self.progress.start()
+        self.progress.reset(self.task, description=_epoch(trainer), total=num_batches(trainer))
+        if trainer.is_global_zero:
+            self.progress.start()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
-        self.progress.update(self.task, advance=1, state=f"{_loss(trainer)}, {self.pace}")
+        # Not `advance`: a continued run starts in the middle of an epoch.
+        self.progress.update(self.task, completed=batch_idx + 1, state=f"{_newest(trainer)}, {self.pace}")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         name = f"{_epoch(trainer)} validation"
@@ -105,16 +81,19 @@ class StatusLines(Callback):
         self.pace = pace
         self.last_line = 0.0
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.last_line = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.last_line = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
-        if time.perf_counter() - self.last_line >= STATUS_SECONDS:
+        if trainer.is_global_zero and time.perf_counter() - self.last_line >= STATUS_SECONDS:
             self.last_line = time.perf_counter()
-            place = f"{_epoch(trainer)}, batch {batch_idx + 1}/{_num_batches(trainer)}"
-            logger.info(f"{place}: {_loss(trainer)}, {self.pace}")
+            place = f"{_epoch(trainer)}, batch {batch_idx + 1}/{num_batches(trainer)}"
+            logger.info(f"{place}: {_newest(trainer)}, {self.pace}")
 
 
 class EpochLines(Callback):
@@ -125,24 +104,31 @@ class EpochLines(Callback):
         self.ledger = ledger
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        metrics = trainer.callback_metrics
-        logger.info(
-            f"{_epoch(trainer)}: loss {metrics['train/loss_epoch']:.3f}, val loss {metrics['val/loss']:.3f}, "
-            f"top-1 {metrics['val/top1']:.1%}, top-5 {metrics['val/top5']:.1%}, "
-            f"{self.pace}, {self.ledger}"
-        )
+        if trainer.is_global_zero:
+            found = trainer.callback_metrics
+            parts = [form.format(float(found[name])) for name, form in _EPOCH.items() if name in found]
+            logger.info(f"{_epoch(trainer)}: {', '.join(parts)}, {self.pace}, {self.ledger}")
+
+
+_EPOCH = {
+    "train/loss_epoch": "loss {:.3f}",
+    "train/top1_epoch": "training top-1 {:.1%}",
+    "val/loss": "val loss {:.3f}",
+    "val/top1": "top-1 {:.1%}",
+    "val/top5": "top-5 {:.1%}",
+    "val/map": "mAP {:.1%}",
+}
+"""What the line of an epoch tells, of what was logged."""
+
+_STEP = {"train/loss_step": "loss {:.3f}", "train/top1_step": "top-1 {:.0%}"}
 
 
 def _epoch(trainer: Trainer) -> str:
     return f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
 
 
-def _num_batches(trainer: Trainer) -> int:
-    """Of one training epoch."""
-    return int(trainer.num_training_batches)
-
-
-def _loss(trainer: Trainer) -> str:
-    """Of the newest batch; there is none before the first batch with a readable video."""
-    loss = trainer.callback_metrics.get("train/loss_step")
-    return "no loss yet" if loss is None else f"loss {float(loss):.3f}"
+def _newest(trainer: Trainer) -> str:
+    """Loss and accuracy of the newest batch; there are none before the first with a readable video."""
+    found = trainer.callback_metrics
+    parts = [form.format(float(found[name])) for name, form in _STEP.items() if name in found]
+    return ", ".join(parts) or "no loss yet"

@@ -81,14 +81,14 @@ def build_model(config: TrainConfig, pretrained: Weights | None, *, labels: tupl
             replace(config.model or SWIN_T, num_classes=len(labels)),
             drop_path_rate=config.drop_path_rate,
             head_dropout=config.head_dropout,
-            checkpoint_blocks=config.checkpoint_blocks,
+            recompute_stages=config.recompute_stages,
         )
     model = weights.build(
         pretrained,
         num_classes=len(labels),
         drop_path_rate=config.drop_path_rate,
         head_dropout=config.head_dropout,
-        checkpoint_blocks=config.checkpoint_blocks,
+        recompute_stages=config.recompute_stages,
     )
     if pretrained.has_head and pretrained.labels == labels:
         logger.info(f"head of {pretrained.path} kept: it names the same {len(labels)} labels as the data")

@@ -1,29 +1,27 @@
-"""Lightning's Trainer as we use it: our callbacks, one device, and silence where we speak already."""
+"""Lightning's Trainer as we use it: our callbacks and processes, and silence where we speak already."""
 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import signal
-import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import Profiler
 
-from videoswin.data.ledger import BadSampleLedger
-from videoswin.train.callbacks import BadVideos, BestAndLast, SeedSteps, StopOnNonFiniteLoss
+from videoswin.errors import RankLostError
 from videoswin.train.config import Precision, TrainConfig
-from videoswin.train.datamodule import Splits, VideoData
+from videoswin.train.datamodule import VideoData
 from videoswin.train.module import TrainModule
-from videoswin.train.output import as_plain
-from videoswin.train.progress import Bar, EpochLines, Pace, StatusLines
+from videoswin.train.position import Batches
+from videoswin.train.strategy import Layout, build_strategy
 
 PRECISIONS: dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp32": "32-true",
@@ -34,42 +32,30 @@ PRECISIONS: dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 
 
 def build_trainer(
-    config: TrainConfig, output: Path, *, splits: Splits, keeper: BestAndLast, num_batches: int
+    config: TrainConfig,
+    layout: Layout,
+    *,
+    loggers: Sequence[Logger],
+    callbacks: Sequence[Callback],
+    profiler: Profiler,
+    batches: Batches,
 ) -> Trainer:
-    """A Trainer for one device, the best there is. It logs to metrics.csv and tensorboard/ in `output`."""
-    ledger = BadSampleLedger(output / "bad_samples.jsonl")
-    num_videos = len(splits.train) + len(splits.val)
-    pace = Pace()
-    watch = Bar(pace) if sys.stderr.isatty() else StatusLines(pace)
-    csv_logger = CSVLogger(output, name="", version="")
-    _ = csv_logger.experiment  # made while the folder is empty: it warns about other files
-    board = TensorBoardLogger(output, name="", version="tensorboard", default_hp_metric=False)
-    board.log_hyperparams(as_plain(config))
+    """A Trainer for the processes of `layout`, each with the best device there is for it."""
     return Trainer(
         accelerator="auto",
-        devices=1,
+        devices=layout.devices,
+        num_nodes=layout.nodes,
+        strategy=build_strategy(config.scale, layout),
+        plugins=[LightningEnvironment()],
         precision=PRECISIONS[config.precision],
         max_epochs=config.epochs,
-        accumulate_grad_batches=config.accumulate,
-        gradient_clip_val=config.optimizer.max_gradient_norm or None,
-        logger=[csv_logger, board],
-        log_every_n_steps=min(10, math.ceil(num_batches / config.accumulate / 20)),
-        callbacks=[
-            SeedSteps(config.seed),
-            BadVideos(
-                ledger,
-                num_videos=num_videos,
-                max_fraction=config.max_bad_fraction,
-                policy=config.data.bad_videos,
-            ),
-            StopOnNonFiniteLoss(splits.train),
-            keeper,
-            pace,
-            watch,
-            EpochLines(pace, ledger),  # after the bar is gone
-        ],
+        accumulate_grad_batches=batches.accumulate,
+        logger=list(loggers),
+        log_every_n_steps=max(1, min(10, batches.updates_per_epoch // 20)),
+        callbacks=list(callbacks),
+        profiler=profiler,
         enable_progress_bar=False,  # Bar is
-        enable_checkpointing=False,  # BestAndLast does it
+        enable_checkpointing=False,  # Saving and BestAndLast do it
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # ours needs none
@@ -79,26 +65,34 @@ def build_trainer(
 def fit(trainer: Trainer, module: TrainModule, data: VideoData) -> None:
     """Train without Lightning's own remarks.
 
-    Raises what the callbacks raise, and KeyboardInterrupt on Ctrl-C: Lightning would exit with code 1 and
-    ignore the next one.
+    Raises what the callbacks raise; RankLostError for a loader worker that was killed; and KeyboardInterrupt
+    on a second Ctrl-C: Lightning would exit with code 1 and ignore the next one.
     """
     try:
         trainer.fit(module, datamodule=data)
     except SystemExit as error:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt from error
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise RankLostError(
+            f"{' '.join(str(error).split())} The same command continues from the newest checkpoint; if it "
+            "was killed for memory, a lower data.num_workers or data.prefetch_mib helps"
+        ) from error
 
 
 @contextmanager
-def cores_shared_with(num_workers: int) -> Iterator[None]:
-    """Torch uses the cores that `num_workers` loader workers leave, at least one.
+def cores_shared_with(num_workers: int, *, processes: int) -> Iterator[None]:
+    """Torch uses this process's share of the cores that `num_workers` loader workers of each of `processes`
+    leave, at least one.
 
     Its threads wait for each other in every operation: a worker on the core of one holds up all. Measured on
     two busy cores with two workers: 4 clips a second with two threads, 16 with one.
     """
     before = torch.get_num_threads()
     num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(max(1, min(before, num_cores - num_workers)))
+    torch.set_num_threads(max(1, min(before, num_cores // processes - num_workers)))
     try:
         yield
     finally:
@@ -107,7 +101,7 @@ def cores_shared_with(num_workers: int) -> Iterator[None]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Without Lightning's tips, its remarks on what we log already, and three warnings that are no fault."""
+    """Without Lightning's tips, its remarks on what we log already, and warnings that are no fault."""
     lightning_logger = logging.getLogger("lightning.pytorch")
     level = lightning_logger.level
     lightning_logger.setLevel(logging.WARNING)
@@ -115,6 +109,15 @@ def quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             # A batch of unreadable videos is skipped on purpose; BadVideos reports it.
             warnings.filterwarnings("ignore", message="`training_step` returned `None`")
+            # Our sampler goes on in the middle of an epoch; Lightning looks for another way to do that.
+            warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before")
+            # The module itself sums over the processes before it logs.
+            warnings.filterwarnings("ignore", message=".*sync_dist=True")
+            warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+            # fp16 may leave out the first updates; the schedule counts them.
+            warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler\.step\(\)` before")
+            # Frozen stages are, on purpose.
+            warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
             # data.num_workers is the user's choice, and 0 is right for tiny sets.
             warnings.filterwarnings("ignore", message=".*does not have many workers")
             # Lightning 2.6 under torch 2.13, nothing a user could change.

@@ -123,9 +123,12 @@ def save(
     labels: tuple[str, ...],
     clip: ClipSpec,
     notes: Mapping[str, str] | None = None,
+    tensors: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model as safetensors, atomically; configuration, class names, clip and notes go into the
     header.
+
+    tensors: whole ones to write for a model that holds only parts of its own (FSDP2).
 
     Raises ValueError if the number of labels is not that of classes, StorageError if writing fails.
     """
@@ -140,7 +143,7 @@ def save(
         "clip": asdict(clip),
         "notes": dict(notes or {}),
     }
-    write_tensors(Path(path), model.state_dict(), header)
+    write_tensors(Path(path), model.state_dict() if tensors is None else tensors, header)
 
 
 def write_tensors(path: Path, state_dict: Mapping[str, Tensor], header: Mapping[str, object]) -> None:

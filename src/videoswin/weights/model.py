@@ -45,7 +45,7 @@ def build(
     num_classes: int | None = None,
     drop_path_rate: float = 0.0,
     head_dropout: float = 0.0,
-    checkpoint_blocks: bool = False,
+    recompute_stages: int = 0,
     attention_backend: str | None = None,
 ) -> VideoSwin:
     """A model with these weights. With another `num_classes`, or without a head in the weights, the head
@@ -66,7 +66,7 @@ def build(
             config,
             drop_path_rate=drop_path_rate,
             head_dropout=head_dropout,
-            checkpoint_blocks=checkpoint_blocks,
+            recompute_stages=recompute_stages,
             attention_backend=attention_backend,
         )
     if config.num_classes != weights.config.num_classes or not weights.has_head:

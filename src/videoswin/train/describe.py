@@ -1,0 +1,27 @@
+"""What is about to run, in words."""
+
+from __future__ import annotations
+
+import torch
+
+from videoswin.train.material import Material
+from videoswin.train.position import Batches
+
+
+def describe(material: Material, batches: Batches) -> list[str]:
+    """Lines for the log."""
+    config, splits, clip, layout = material.config, material.splits, material.clip, material.layout
+    num_parameters = sum(parameter.numel() for parameter in material.model.parameters())
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    peer = f"{config.peer}, " if config.peer else ""
+    processes = "" if layout.world_size == 1 else f" x {layout.world_size} processes"
+    return [
+        f"data: {len(splits.train)} training and {len(splits.val)} validation videos, "
+        f"{len(splits.labels)} classes; clips of {clip.num_frames} frames ({clip.sampling}, "
+        f"stride {clip.stride}), {clip.size} px",
+        f"model: {peer}{num_parameters:,} parameters; {config.precision} on {device}{processes}, "
+        f"{torch.get_num_threads()} threads, {config.data.num_workers} loader workers",
+        f"batch: {config.global_batch} clips an update = {material.micro_batch} at once x "
+        f"{batches.accumulate} in turn{processes}; {batches.updates_per_epoch} updates an epoch, "
+        f"{config.epochs} epochs",
+    ]
