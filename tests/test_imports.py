@@ -18,7 +18,7 @@ FILES = sorted(path for path in SOURCE.rglob("*.py"))
 
 LAYER = {
     "errors": 0,
-    **dict.fromkeys(("values", "storage", "packages", "ranks"), 1),
+    **dict.fromkeys(("values", "storage", "packages", "ranks", "launch", "faults"), 1),
     "ops": 2,
     **dict.fromkeys(("model", "data"), 3),
     **dict.fromkeys(("weights", "peers"), 4),
@@ -50,7 +50,7 @@ HOMES = {
         "demo/",
     ),
     "torchcodec": ("data/torchcodec_reader.py",),
-    "pyarrow": ("data/parquet.py",),
+    "pyarrow": ("data/parquet.py", "evaluate/predictions.py"),
     "multiprocessing": ("data/pool.py", "data/untrusted.py", "data/untrusted_child.py", "bench/data.py"),
     "lightning": ("train/",),
     "torchmetrics": ("train/",),

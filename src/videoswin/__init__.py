@@ -55,6 +55,8 @@ _PACKAGES = ("ops", "weights")
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("videoswin")
     if name in _PACKAGES:
         return importlib.import_module(f"videoswin.{name}")
     if name not in _HOME:

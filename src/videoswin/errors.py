@@ -81,7 +81,7 @@ class CheckpointError(VideoSwinError):
 
 
 class RankLostError(VideoSwinError):
-    """A process of a distributed job died or no longer answers. Names the rank."""
+    """A process of a distributed job, or a loader worker, died or no longer answers. Names it."""
 
     exit_code = 8
 

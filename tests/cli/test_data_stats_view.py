@@ -12,7 +12,8 @@ from videoswin.cli.data import main
 from videoswin.data.annotations import read_annotations
 from videoswin.data.augment import Augment
 from videoswin.data.dataset import BadVideo
-from videoswin.data.view import Shown, epoch_order, epoch_pairs, test_clips, training_clips
+from videoswin.data.loader import shuffled
+from videoswin.data.view import Shown, epoch_pairs, test_clips, training_clips
 from videoswin.errors import ConfigError, DatasetError
 from videoswin.values import ClipSpec, Views
 
@@ -82,7 +83,7 @@ def test_mixed_clips_are_those_of_their_pair(classes: Path) -> None:
     annotations = read_annotations(classes)
     augment = Augment(crop_area=(1, 1), flip_probability=0, mixup_alpha=1.0)
     pairs = epoch_pairs(5, seed=1, epoch=0)
-    order = epoch_order(5, seed=1, epoch=0)
+    order = shuffled(5, seed=1, epoch=0)
     assert sorted(order) == [0, 1, 2, 3, 4]
     assert pairs[order[0]] == (order[0], order[1])
     assert pairs[order[4]] == (order[4],)

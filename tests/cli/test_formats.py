@@ -16,7 +16,7 @@ from videoswin.train.checks import DATA_FILE
 MICRO = [
     *("--model.embed_dim", "16", "--model.depths", "[1,1]", "--model.num_heads", "[1,2]"),
     *("--model.window", "[2,4,4]", "--clip.num_frames", "4", "--clip.size", "32", "--precision", "fp32"),
-    *("--epochs", "1", "--schedule.warmup_epochs", "0.5", "--batch_size", "2", "--data.num_workers", "0"),
+    *("--epochs", "1", "--schedule.warmup_epochs", "0.5", "--global_batch", "2", "--data.num_workers", "0"),
 ]
 
 
@@ -116,12 +116,19 @@ def test_segments_of_one_file(videos: Path, tmp_path: Path) -> None:
     assert (report["n_evaluated"], report["n_listed"]) == (6, 7)
 
 
-def test_several_classes_are_refused_so_far(
-    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "list.csv").write_text("path,label\nbright/0.mp4,bright|dark\ndark/0.mp4,dark\n")
-    assert train(tmp_path / "list.csv", videos, tmp_path / "run") == 2
-    assert "videos have several classes; training takes one class a video so far" in one_line(capsys)
+def test_several_classes_a_video_are_trained_and_evaluated(videos: Path, tmp_path: Path) -> None:
+    rows = [
+        "bright/0.mp4,bright|dark",
+        *(f"{label}/{i}.mp4,{label}" for label in ("bright", "dark") for i in (1, 2)),
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
+    assert train(tmp_path / "list.csv", videos, tmp_path / "run") == 0
+    header = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert "val/map" in header
+    weights = tmp_path / "run" / "last.safetensors"
+    assert evaluate(weights, tmp_path / "list.csv", videos, tmp_path / "report") == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert 0 < report["mean_average_precision"] <= 1
 
 
 def test_a08_a_leak_ends_the_run_if_asked_to(

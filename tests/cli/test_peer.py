@@ -16,7 +16,7 @@ from videoswin.cli.main import main
 from videoswin.predict.classifier import read_classifier
 
 RUN = (
-    *("--epochs", "1", "--schedule.warmup_epochs", "0.5", "--batch_size", "3", "--data.num_workers", "0"),
+    *("--epochs", "1", "--schedule.warmup_epochs", "0.5", "--global_batch", "3", "--data.num_workers", "0"),
     *("--data.val_fraction", "0.25", "--optimizer.backbone_multiplier", "1"),
 )
 
@@ -84,7 +84,7 @@ def test_torchvision_beside_lightning(videos: Path, tmp_path: Path) -> None:
             ["--peer", "r3d_18", "--drop_path_rate", "0.2"],
             "drop_path_rate is 0.2, allowed: 0 with peer r3d_18, which has no stochastic depth",
         ),
-        (["--peer", "r3d_18", "--checkpoint_blocks"], "checkpoint_blocks is True, allowed: false with peer"),
+        (["--peer", "r3d_18", "--recompute_stages", "2"], "recompute_stages is 2, allowed: 0 with peer"),
     ],
 )
 def test_what_means_nothing_for_a_peer_is_refused(

@@ -42,7 +42,16 @@ def tiny_run(videos: Path, output: Path) -> list[str]:
         *("train", "--config", RECIPE, "--data.train", str(videos), "--output", str(output)),
         *("--model.embed_dim", "16", "--model.depths", "[1,1]", "--model.num_heads", "[1,2]"),
         *("--model.window", "[2,4,4]", "--clip.num_frames", "4", "--clip.size", "32"),
-        *("--epochs", "1", "--schedule.warmup_epochs", "0.5", "--batch_size", "2", "--data.num_workers", "0"),
+        *(
+            "--epochs",
+            "1",
+            "--schedule.warmup_epochs",
+            "0.5",
+            "--global_batch",
+            "2",
+            "--data.num_workers",
+            "0",
+        ),
     ]
 
 
@@ -74,18 +83,18 @@ def test_one_value_of_a_nested_part_can_be_given(monkeypatch: pytest.MonkeyPatch
     config = parsed(
         monkeypatch,
         *("--config", RECIPE, "--data.train", "videos", "--model.embed_dim", "48", "--clip.size", "112"),
-        *("--optimizer.preset", "official", "--checkpoint_blocks"),
+        *("--optimizer.preset", "official", "--compile_blocks"),
     )
     assert config.model == replace(SWIN_T, embed_dim=48)
     assert config.clip is not None
     assert config.clip.size == 112
     assert config.optimizer.preset == "official"
     assert config.optimizer.backbone_multiplier == 0.1
-    assert config.checkpoint_blocks
+    assert config.compile_blocks
 
 
 def test_the_configuration_a_run_wrote_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(micro_config(Path("videos"), tmp_path / "out"), checkpoint_blocks=True)
+    config = replace(micro_config(Path("videos"), tmp_path / "out"), recompute_stages=2)
     write_config(config, tmp_path / "config.yaml")
     assert parsed(monkeypatch, "--config", str(tmp_path / "config.yaml")) == config
 

@@ -7,6 +7,9 @@ import pytest
 
 from tests.data.material import write_video
 from videoswin.cli.main import main
+from videoswin.cli.verify import SUB_VERBS
+from videoswin.cli.verify.table import print_checks
+from videoswin.verify.outcome import Check
 
 
 def test_fuzz(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,13 +32,42 @@ def test_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "[V34]" in err
 
 
+def test_storage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "storage", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["is_kept"]
+    results = {check["what"]: check["result"] for check in found["checks"]}
+    assert results["no file beyond N bytes (RLIMIT_FSIZE)"] == "kept"
+    assert len(results) == 4
+
+
+def test_a_broken_promise_is_exit_code_1_and_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = Check.of("one", [], "3 times")
+    not_tried = Check(what="two", result="not tried", numbers="mounting was refused")
+    broken = Check.of("three", ["it went", "again"], "2 times")
+    assert print_checks([kept, not_tried], json=False) == 0
+    assert print_checks([kept, broken], json=False) == 1
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert ["two", "not", "tried  mounting was refused"] in lines
+    assert ["three", "broken", "2 times: it went (and 1 more)"] in lines
+    assert print_checks([broken], json=True) == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "is_kept": False,
+        "checks": [{"what": "three", "result": "broken", "numbers": "2 times: it went (and 1 more)"}],
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "videoswin verify: given nothing; allowed: fuzz, frames"),
-        (["farmes"], "videoswin verify: given 'farmes'; allowed: fuzz, frames"),
+        ([], "videoswin verify: given nothing; allowed: fuzz, frames, "),
+        (["farmes"], "videoswin verify: given 'farmes'; allowed: fuzz, frames, "),
+        (["farmes"], " (did you mean frames?)"),
         (["frames", "a.mp4", "--indices", "0"], "indices is 0; allowed: 1 or more"),
         (["fuzz", "--count", "0"], "count is 0; allowed: 1 or more"),
+        (["checkpoints", "--kills", "0"], "kills is 0; allowed: 1 or more"),
+        (["checkpoints", "--seed", "-1"], "seed is -1; allowed: 0 or more"),
+        (["readonly", "--data", "/nowhere"], "data is /nowhere; expected a folder with a folder of videos"),
     ],
 )
 def test_wrong_words(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,4 +77,5 @@ def test_wrong_words(arguments: list[str], message: str, capsys: pytest.CaptureF
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--help"]) == 0
-    assert "fuzz" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert all(f"\n  {verb} " in out for verb in SUB_VERBS)

@@ -4,19 +4,9 @@ import base64
 import io
 from pathlib import Path
 
-import numpy as np
 from matplotlib.image import imread
 
-from videoswin.demo.pictures import film_strip, png_uri, strip_uri, video_uri
-
-
-def test_film_strip_puts_frames_side_by_side_between_borders() -> None:
-    frames = np.stack([np.full((20, 30, 3), value, dtype=np.uint8) for value in (50, 100, 150)])
-    strip = film_strip(frames)
-    assert strip.shape == (20 + 24, 3 * (30 + 4), 3)
-    assert [int(strip[22, column, 0]) for column in (0, 2, 31, 32, 36, 70)] == [24, 50, 50, 24, 100, 150]
-    assert set(np.unique(strip[:12])) == set(np.unique(strip[-12:])) == {24, 200}
-    np.testing.assert_array_equal(frames[0], 50)
+from videoswin.demo.pictures import png_uri, strip_uri, video_uri
 
 
 def test_strip_uri_is_a_picture_of_eight_frames(videos: Path) -> None:

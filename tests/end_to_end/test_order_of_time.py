@@ -59,7 +59,7 @@ data: {{train: {train}, val: {test}, num_workers: 0}}
 optimizer: {{learning_rate: 2.0e-3, backbone_multiplier: 1.0, max_gradient_norm: 1.0}}
 schedule: {{warmup_epochs: 2}}
 epochs: 12
-batch_size: 8
+global_batch: 8
 drop_path_rate: 0.0
 head_dropout: 0.0
 views: 1x1

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from videoswin.errors import ConfigError
+from videoswin.evaluate import Report
 
 
-def order_accuracy(
-    predictions: Path, labels: Sequence[str], pairs: Sequence[tuple[str, str]]
-) -> float | None:
+def order_accuracy(report: Report, pairs: Sequence[tuple[str, str]]) -> float | None:
     """Share in [0, 1] of the videos labelled with one of a pair whose own label is given more probability
-    than the other's; 0.5 is chance. An unread video counts as wrong. None without pairs.
-
-    predictions: predictions.jsonl of an evaluation. labels: class names in the order of its probabilities.
-    """
-    if not pairs:
-        return None
-    other = dict(pairs) | {second: first for first, second in pairs}
-    rows = [json.loads(line) for line in predictions.read_text().splitlines()]
-    paired = [row for row in rows if row["label"] in other]
-    if not paired:
-        return None
-    return sum(_is_told(row, other[row["label"]], labels) for row in paired) / len(paired)
+    than the other's; 0.5 is chance. An unread video counts as wrong. None without a video of a pair."""
+    other_of = dict(pairs) | {second: first for first, second in pairs}
+    is_told = [
+        bool(shares[sample.label] > shares[report.labels.index(other_of[report.labels[sample.label]])])
+        for sample, shares in zip(report.samples, report.probabilities, strict=True)
+        if report.labels[sample.label] in other_of
+    ]
+    return sum(is_told) / len(is_told) if is_told else None
 
 
 def require_labels(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> None:
@@ -32,8 +25,3 @@ def require_labels(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> N
     unknown = [label for pair in pairs for label in pair if label not in labels]
     if unknown:
         raise ConfigError(f"pairs name {unknown[0]!r}; allowed: labels of the data: {', '.join(labels)}")
-
-
-def _is_told(row: dict[str, list[float]], other: str, labels: Sequence[str]) -> bool:
-    shares = row["probabilities"]
-    return shares is not None and shares[labels.index(str(row["label"]))] > shares[labels.index(other)]

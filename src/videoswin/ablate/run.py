@@ -17,7 +17,8 @@ from typing import Any
 from videoswin.ablate.order import order_accuracy, require_labels
 from videoswin.ablate.tables import NEEDS_FLAT_WEIGHTS, TABLES, Setting, TableName
 from videoswin.errors import ConfigError
-from videoswin.evaluate.report import PREDICTIONS_NAME, REPORT_NAME
+from videoswin.evaluate import read_predictions
+from videoswin.evaluate.output import PREDICTIONS_NAME, REPORT_NAME
 from videoswin.model.config import SWIN_T
 from videoswin.peers.config import PeerName, peer_name
 from videoswin.storage import write_atomically
@@ -107,7 +108,10 @@ def _run_of_peer(run: TrainConfig, text: str) -> TrainConfig:
         weights=text.partition("=")[2],
         model=None,
         inflation=Inflation(),
-        checkpoint_blocks=False,
+        recompute_stages=0,
+        freeze_stages=0,
+        compile_blocks=False,
+        optimizer=replace(run.optimizer, layer_decay=1.0),
     )
 
 
@@ -195,9 +199,13 @@ def _result(run: TrainConfig, setting: str, pairs: Sequence[Pair]) -> Result:
         top5=known["top5"],
         top_k=known["top5_k"],
         num_videos=known["n_listed"],
-        order=order_accuracy(folder / known["evaluation"] / PREDICTIONS_NAME, known["labels"], pairs),
+        order=_order(folder / known["evaluation"] / PREDICTIONS_NAME, pairs),
         weights=str(folder / "last.safetensors"),
     )
+
+
+def _order(predictions: Path, pairs: Sequence[Pair]) -> float | None:
+    return order_accuracy(read_predictions(predictions), pairs) if pairs else None
 
 
 def _train(run: TrainConfig) -> None:

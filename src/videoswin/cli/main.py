@@ -13,12 +13,15 @@ import sys
 from collections.abc import Sequence
 
 from videoswin.errors import VideoSwinError
+from videoswin.launch import is_launched, leave
 
 # verb -> (module with `main(arguments) -> exit code`, what it does)
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("videoswin.cli.demo", "see everything work: render, train, evaluate, predict, report (minutes)"),
     "train": ("videoswin.cli.train", "train or fine-tune on your own videos"),
+    "report": ("videoswin.cli.report", "the page of a training run, made again from its folder"),
     "evaluate": ("videoswin.cli.evaluate", "top-1/top-5 of weights on labelled videos, as the paper tests"),
+    "compare": ("videoswin.cli.compare", "whether one evaluation is better than another, and where"),
     "predict": ("videoswin.cli.predict", "name the action in video files"),
     "ablate": ("videoswin.cli.ablate", "run a table of the paper's ablations on your own videos"),
     "data": ("videoswin.cli.data", "check video files before you use them"),
@@ -26,7 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "inspect": ("videoswin.cli.inspect", "what a weights file holds, and what is odd about it"),
     "convert": ("videoswin.cli.convert", "turn a weights file into another format"),
     "cost": ("videoswin.cli.cost", "parameters, multiply-adds and memory of a model, beside the paper's"),
-    "verify": ("videoswin.cli.verify", "hold the video reader to its promises: damaged files, exact frames"),
+    "verify": ("videoswin.cli.verify", "hold videoswin to its promises: damaged files, kills, full disks"),
     "bench": ("videoswin.cli.bench", "measure speed and memory beside a peer, in one run"),
 }
 
@@ -49,8 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"unknown verb {verb!r}{hint} (videoswin --help lists them)", 2)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("videoswin").setLevel(logging.INFO)
+    exit_code = _run(verb, arguments[1:])
+    if is_launched():
+        leave(exit_code)
+    return exit_code
+
+
+def _run(verb: str, arguments: list[str]) -> int:
     try:
-        return int(importlib.import_module(VERBS[verb][0]).main(arguments[1:]))
+        return int(importlib.import_module(VERBS[verb][0]).main(arguments))
     except VideoSwinError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:

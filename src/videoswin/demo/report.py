@@ -14,7 +14,8 @@ from videoswin.demo.pictures import png_uri
 from videoswin.demo.render import FRAMES_PER_SECOND, HEIGHT, NUM_FRAMES, WIDTH
 from videoswin.demo.story import Measured, Story
 from videoswin.demo.style import CSS
-from videoswin.evaluate.report import PICTURE_NAME
+from videoswin.evaluate import Metrics
+from videoswin.evaluate.output import PICTURE_NAME
 
 
 def render_page(story: Story) -> str:
@@ -101,8 +102,10 @@ src="{png_uri(story.trained.curves)}"></figure>"""
 
 def _held_out(story: Story) -> str:
     report = story.ordered.report
-    low, high = report.metrics.top1_interval
-    num_wrong = int(report.metrics.confusion.sum() - report.metrics.confusion.diagonal().sum())
+    metrics = report.metrics
+    assert isinstance(metrics, Metrics), "each clip has one class"
+    low, high = metrics.top1_interval
+    num_wrong = int(metrics.confusion.sum() - metrics.confusion.diagonal().sum())
     return f"""<h2>Clips it has never seen</h2>
 <p>Each of the {report.metrics.num_listed} test clips is seen in {report.views} views (clips in time × crops
 in space), whose probabilities are averaged. Top-1 is <b>{report.metrics.top1:.1%}</b>, with a 95% interval

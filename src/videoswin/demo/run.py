@@ -28,7 +28,7 @@ from videoswin.storage import write_atomically
 from videoswin.train.config import TrainConfig
 from videoswin.train.data_config import DataConfig
 from videoswin.train.optimizer_config import OptimizerConfig, ScheduleConfig
-from videoswin.train.output import prepare_output
+from videoswin.train.output import prepare_output, require_empty
 from videoswin.train.run import train
 from videoswin.values import ClipSpec, Views
 
@@ -72,7 +72,7 @@ def train_config(videos: Path, output: Path, *, seed: int, epochs: int) -> Train
         optimizer=OptimizerConfig(learning_rate=1e-3, backbone_multiplier=1.0, max_gradient_norm=1.0),
         schedule=ScheduleConfig(warmup_epochs=0.08 * epochs),
         epochs=epochs,
-        batch_size=8,
+        global_batch=8,
         # Both hold large models back from overfitting; this one needs all it has.
         drop_path_rate=0.0,
         head_dropout=0.0,
@@ -90,6 +90,7 @@ def run_demo(output: str, *, seed: int, size: DemoSize, progress: Progress) -> S
     if the folder can't be used.
     """
     folder = prepare_output(output, sources=())
+    require_empty(folder)
     videos = folder / "data"
     seconds: dict[str, float] = {}
     config = train_config(videos, folder / "run", seed=seed, epochs=size.epochs)

@@ -9,7 +9,7 @@ from videoswin.demo.outcome import Outcome
 from videoswin.demo.render import ClipCounts
 from videoswin.evaluate import Report
 from videoswin.train.config import TrainConfig
-from videoswin.train.run import TrainResult
+from videoswin.train.result import TrainResult
 from videoswin.values import Prediction
 
 

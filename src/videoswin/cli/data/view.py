@@ -60,7 +60,8 @@ def view(
         views: Test views to show instead, such as 4x3. Empty: training clips.
     """
     from videoswin.data.annotations import read_annotations
-    from videoswin.data.view import epoch_order, test_clips, training_clips
+    from videoswin.data.loader import shuffled
+    from videoswin.data.view import test_clips, training_clips
     from videoswin.data.view_picture import ANIMATIONS, draw_animation, draw_sheet, require_matplotlib
     from videoswin.storage import write_atomically
 
@@ -70,7 +71,7 @@ def view(
     require_matplotlib()
     look = _choose_look(recipe, clip, augment, seed)
     annotations = read_annotations(source, root=root or None)
-    order = epoch_order(len(annotations.samples), seed=look.seed, epoch=epoch)
+    order = shuffled(len(annotations.samples), seed=look.seed, epoch=epoch)
     wanted = _choose_samples(order, index, count, is_test=views != "")
     if views:
         found = test_clips(annotations, wanted, clip=look.clip, views=Views.parse(views))
