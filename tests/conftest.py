@@ -8,6 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from videoswin.evaluate.job import fix_arithmetic
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_arithmetic() -> None:
+    """Before its first product, as `videoswin evaluate` does: what this process computes and what the
+    processes it starts compute must be the same to the last bit."""
+    fix_arithmetic()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
