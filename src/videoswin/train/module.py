@@ -249,7 +249,9 @@ class TrainModule(LightningModule):
             weight_decay=config.weight_decay,
             layer_decay=config.layer_decay,
         )
-        optimizer = torch.optim.AdamW([dict(group) for group in groups], betas=config.betas)
+        # One pass over the weights. At fp16 it would hide from us what the loss scaler does.
+        fused = not self.guard.has_scaler
+        optimizer = torch.optim.AdamW([dict(group) for group in groups], betas=config.betas, fused=fused)
         if self.ema_decay:
             self.ema = AverageWeights(self.model, decay=self.ema_decay)
         schedule = LambdaLR(optimizer, self.factor)

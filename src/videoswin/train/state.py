@@ -56,8 +56,9 @@ def restore_tensors(
     parameters = dict(module.model.named_parameters())
     for name, key, value in _split(groups["optimizer"], parameters):
         state = optimizer.state[parameters[name]]
-        # AdamW's count of steps is one number, on the CPU; its moments look like the parameter.
-        state[key] = value.clone() if value.ndim == 0 else torch.zeros_like(parameters[name])
+        # AdamW's moments look like the parameter; its count of steps is one number, fused on the same device.
+        device = parameters[name].device if optimizer.defaults.get("fused") else value.device
+        state[key] = value.to(device, copy=True) if value.ndim == 0 else torch.zeros_like(parameters[name])
         _put(state[key], value, name=f"{name}.{key}")
     if module.ema is not None:
         targets = module.ema.tensors()
