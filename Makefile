@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: install demo test lint types check slow clean
+.PHONY: install demo test lint types check guard slow clean
 
 install: $(VENV)/.installed
 
@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/videoswin demo --output $(DEMO)
 
-test: lint types check
+test: lint types check guard
 
 lint: install
 	$(BIN)/ruff check .
@@ -29,6 +29,10 @@ types: install
 
 check: install
 	$(BIN)/pytest
+
+# Half a minute: fails if the fast attention has become slow beside the reference.
+guard: install
+	$(BIN)/videoswin bench guard
 
 slow: install
 	$(BIN)/pytest -m slow

@@ -54,7 +54,7 @@ HOMES = {
     "multiprocessing": ("data/pool.py", "data/untrusted.py", "data/untrusted_child.py", "bench/data.py"),
     "lightning": ("train/",),
     "torchmetrics": ("train/",),
-    "matplotlib": ("data/", "evaluate/", "train/", "demo/", "ablate/"),
+    "matplotlib": ("data/", "evaluate/", "train/", "demo/", "ablate/", "bench/"),
     "jsonargparse": ("cli/", "train/"),
     **dict.fromkeys(("pooch", "requests", "tqdm"), ("weights/download.py",)),
     "filelock": ("weights/download.py", "data/archive.py"),

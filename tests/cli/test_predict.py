@@ -28,7 +28,8 @@ def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def predict(*arguments: str) -> int:
-    return main(["predict", "micro.safetensors", *arguments, "--views", "1x3", "--device", "cpu"])
+    fixed = ["--views", "1x3", "--device", "cpu", "--precision", "fp32"]
+    return main(["predict", "micro.safetensors", *fixed, *arguments])
 
 
 def test_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,6 +57,12 @@ def test_json_lines_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
         assert row["seconds"].keys() == {"decode", "model"}
         assert {entry["label"] for entry in row["predictions"]} == set(LABELS)
         assert sum(entry["probability"] for entry in row["predictions"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_auto_says_once_what_it_chose(capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict("0.mp4", "1.mp4", "--precision", "auto") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(("precision bf16: ", "precision fp32: "))
 
 
 @pytest.mark.parametrize(("top", "shown"), [("1", 1), ("2", 2), ("99", 3)])

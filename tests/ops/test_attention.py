@@ -126,13 +126,15 @@ def test_gradients_by_finite_differences(backend):
     assert torch.autograd.gradcheck(attention, tensors)
 
 
+@pytest.mark.parametrize("scores", [1, 18**2, 3 * 2 * 18**2])
 @pytest.mark.parametrize("backend", FAST)
-def test_backward_in_parts_equals_backward_at_once(backend, monkeypatch):
-    from videoswin.ops import boxes
+def test_backward_in_parts_equals_backward_at_once(backend, scores, monkeypatch):
+    """One head at a time, one box, and three boxes of which the last group has fewer."""
+    from videoswin.ops import attention_backward
 
     tensors = inputs((4, 6, 6), (2, 3, 3))
     whole = run(backend, tensors, window=(2, 3, 3), shift=(1, 1, 1))
-    monkeypatch.setattr(boxes, "SCORES_AT_ONCE", 1)
+    monkeypatch.setattr(attention_backward, "SCORES_AT_ONCE", scores)
     parts = run(backend, tensors, window=(2, 3, 3), shift=(1, 1, 1))
     for ours, theirs in zip(parts, whole, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)

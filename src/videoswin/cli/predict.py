@@ -23,7 +23,7 @@ def predict(
     top: int = 5,
     json: bool = False,
     device: str = "auto",
-    precision: Literal["fp32", "bf16"] = "fp32",
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     untrusted: bool = False,
 ) -> int:
     """Name the action in video files.
@@ -38,7 +38,8 @@ def predict(
         top: How many classes to show.
         json: Print one JSON object a video instead of tables.
         device: auto, cpu, cuda, cuda:1, mps ...; auto is CUDA where present, else the CPU.
-        precision: How the model computes.
+        precision: How the model computes; auto is bf16 where the processor is made for it and the first video
+            gets the same classes as in fp32, else fp32, and says so on stderr.
         untrusted: For videos of strangers: decode each in a process of its own that may write no file and has
             limits of memory and time; if it crashes, that is the fault of one video. Linux.
     """
@@ -50,7 +51,7 @@ def predict(
     predictor = Predictor(
         weights, views=parsed_views, device=device, precision=precision, untrusted=untrusted
     )
-    num_bad = 0
+    num_bad, reason = 0, ""
     for path in _with_progress(videos):
         try:
             prediction = predictor(path)
@@ -60,6 +61,9 @@ def predict(
             if json:
                 _print_json({"path": path, "error": {"code": error.code, "reason": error.reason}})
             continue
+        if predictor.precision_reason != reason:
+            reason = predictor.precision_reason
+            print(reason, file=sys.stderr)
         if json:
             _print_json(_json_row(prediction, top=top))
         else:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from videoswin.model.designs import Attention
+from videoswin.model.recomputed import norm_linear, norm_mlp
 from videoswin.ops import window_attention
 from videoswin.values import Size3
 
@@ -72,7 +73,7 @@ class PatchMerging(nn.Module):
         x = x.unflatten(3, (-1, 2)).unflatten(2, (-1, 2))  # (B, t, h/2, 2, w/2, 2, C)
         # official: the four neighbours are joined in the (h, w) order (0,0), (1,0), (0,1), (1,1).
         x = x.permute(0, 1, 2, 4, 5, 3, 6).flatten(4)  # (B, t, h/2, w/2, 4C)
-        return cast(Tensor, self.reduction(self.norm(x)))
+        return norm_linear(x, self.norm, self.reduction)
 
 
 class WindowAttention(nn.Module):
@@ -99,8 +100,10 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))  # (B, t, h, w, 3, heads, d)
+    def forward(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """Attention of `norm(x)`, (B, t, h, w, C)."""
+        qkv = norm_linear(x, norm, self.qkv)
+        qkv = qkv.unflatten(-1, (3, self.num_heads, -1))  # (B, t, h, w, 3, heads, d)
         x = window_attention(
             qkv,
             self.relative_position_bias_table,
@@ -121,8 +124,9 @@ class Mlp(nn.Module):
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.fc2(F.gelu(self.fc1(x))))
+    def forward(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """The layers of `norm(x)`, (B, t, h, w, C)."""
+        return norm_mlp(x, norm, self.fc1, self.fc2)
 
 
 class DropPath(nn.Module):
@@ -157,7 +161,7 @@ class GatedAttention(nn.Module):
         self.gate = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.gate * self.attn(self.norm(x)))
+        return cast(Tensor, self.gate * self.attn(x, self.norm))
 
 
 class SwinBlock(nn.Module):
@@ -181,8 +185,8 @@ class SwinBlock(nn.Module):
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop_path(self.attn(self.norm1(x)))
+        x = x + self.drop_path(self.attn(x, self.norm1))
         if self.temporal is not None:
             x = x + self.drop_path(self.temporal(x))
-        x = x + self.drop_path(self.mlp(self.norm2(x)))
+        x = x + self.drop_path(self.mlp(x, self.norm2))
         return x  # (B, t, h, w, C)

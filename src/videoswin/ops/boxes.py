@@ -4,8 +4,8 @@ A shifted block is plain attention inside the boxes into which `windows.axis_seg
 Boxes of one shape need one block of the bias table and go through scaled_dot_product_attention together;
 nothing masked is computed. Equal to `reference` up to e^-100 (the official mask is -100, not -inf).
 
-The scores of one box shape are never kept: the forward is fused, the backward recomputes them for a few boxes
-at a time. That needs no private operator, is deterministic, and runs on every device.
+No score is kept: the forward is fused, the backward recomputes them (`attention_backward`). That
+needs no private operator, is deterministic, and runs on every device.
 
 B batch, t h w token grid, S tokens of a box, d width of a head.
 """
@@ -13,6 +13,7 @@ B batch, t h w token grid, S tokens of a box, d width of a head.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from videoswin.ops.attention_backward import attention_backward
 from videoswin.ops.windows import (
     Segment,
     axis_segments,
@@ -31,9 +33,9 @@ from videoswin.ops.windows import (
 )
 from videoswin.values import Size3
 
-SCORES_AT_ONCE = 2**19
-"""Scores that the backward works on at a time: small enough for the caches of a CPU core, large enough for
-efficient matrix products."""
+TOKENS_AT_ONCE = 4096
+"""Tokens of boxes that are copied out of the grid at a time: few enough to stay in the caches and to need no
+fresh memory each time, enough boxes for all cores."""
 
 
 class Plan(NamedTuple):
@@ -89,12 +91,13 @@ def _forward(qkv: Tensor, bias_table: Tensor | None, pad_qkv: Tensor, plan: Plan
     out = qkv.new_empty(
         *qkv.shape[:4], qkv.shape[5] * qkv.shape[6]
     )  # (B, t, h, w, heads*d) of the padded grid
-    for segments, region in _regions(plan):
-        q, k, v = _heads_first(_split(qkv[region], segments))
+    for segments in itertools.product(*plan.axes):
         bias = _bias(bias_table, segments, plan)
-        mask = None if bias is None else bias[None].to(q.dtype)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B*boxes, heads, S, d)
-        _merge(attended.transpose(1, 2).flatten(2), out[region], segments)
+        mask = None if bias is None else bias[None].to(qkv.dtype)
+        for part, region in _regions(segments, len(qkv)):
+            q, k, v = _heads_first(_split(qkv[region], part))
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B*boxes, heads, S, d)
+            _merge(attended.transpose(1, 2).flatten(2), out[region], part)
     return _crop(out, plan.grid)
 
 
@@ -102,66 +105,46 @@ def _backward(
     qkv: Tensor, bias_table: Tensor | None, pad_qkv: Tensor, grad_out: Tensor, plan: Plan
 ) -> tuple[Tensor, Tensor | None, Tensor]:
     padded_qkv = _pad(qkv, pad_qkv, plan)
-    grad_out = F.pad(
-        grad_out, (0, 0, *(x for a in (3, 2, 1) for x in (0, plan.padded[a - 1] - plan.grid[a - 1])))
-    )
+    missing = [padded - size for size, padded in zip(plan.grid, plan.padded, strict=True)]
+    if any(missing):
+        grad_out = F.pad(grad_out, (0, 0, 0, missing[2], 0, missing[1], 0, missing[0]))
+    grad_out = grad_out.unflatten(-1, qkv.shape[5:])
     grad_qkv = torch.empty_like(padded_qkv)
     grad_table = (
         None
         if bias_table is None
         else torch.zeros_like(bias_table.t(), memory_format=torch.contiguous_format)
     )
-    for segments, region in _regions(plan):
-        boxes = _heads_first(_split(padded_qkv[region], segments))
-        grad_boxes = _split(grad_out[region].unflatten(-1, qkv.shape[5:]), segments).transpose(1, 2)
+    for segments in itertools.product(*plan.axes):
         bias = _bias(bias_table, segments, plan)
-        grads, grad_bias = attention_backward(
-            *boxes, bias, grad_boxes
-        )  # (B*boxes, S, 3, heads, d), (heads, S, S)
-        _merge(grads, grad_qkv[region], segments)
-        if grad_table is not None:
-            grad_table.index_add_(
-                1, _index(segments, plan, qkv.device).flatten(), grad_bias.flatten(1).to(grad_table)
-            )
+        # Summed in float32 at least, over all boxes of a shape.
+        grad_bias = None if bias is None else bias.new_zeros(bias.shape, dtype=_at_least_float32(bias))
+        for part, region in _regions(segments, len(qkv)):
+            boxes = _heads_first(_split(padded_qkv[region], part))
+            grad_boxes = _split(grad_out[region], part).transpose(1, 2)
+            grads = attention_backward(*boxes, bias, grad_boxes, grad_bias)  # (B*boxes, S, 3, heads, d)
+            _merge(grads, grad_qkv[region], part)
+        if grad_table is not None and grad_bias is not None:
+            index = _index(segments, plan, qkv.device).flatten()
+            grad_table.index_add_(1, index, grad_bias.flatten(1).to(grad_table))
     grad_pad = torch.zeros_like(pad_qkv)
     for slab in _pad_slabs(plan):
         grad_pad += grad_qkv[slab].sum((0, 1, 2, 3))
     return _crop(grad_qkv, plan.grid), None if grad_table is None else grad_table.t(), grad_pad
 
 
-def attention_backward(
-    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, grad_out: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of softmax(q k' / sqrt(d) + bias) v, some boxes at a time; all inputs (boxes, heads, S, d).
-
-    Returns the gradients of q, k, v as (boxes, S, 3, heads, d) in their dtype and of the bias as (heads, S,
-    S), summed over boxes. Scores are computed in float32 at least: bfloat16 scores would lose what the fused
-    forward keeps.
-    """
-    num_boxes, heads, tokens, width = q.shape
-    dtype = torch.promote_types(q.dtype, torch.float32)
-    scale = width**-0.5
-    grads = q.new_empty(num_boxes, tokens, 3, heads, width)
-    grad_bias = q.new_zeros(heads, tokens, tokens, dtype=dtype)
-    step = max(1, SCORES_AT_ONCE // (heads * tokens * tokens))
-    for start in range(0, num_boxes, step):
-        some = slice(start, start + step)
-        qs, ks, vs, gs = (x[some].to(dtype).contiguous() for x in (q, k, v, grad_out))
-        qs = qs * scale
-        scores = qs @ ks.transpose(-2, -1)  # (some, heads, S, S)
-        weights = (scores if bias is None else scores.add_(bias)).softmax(-1)
-        grad_scores = torch._softmax_backward_data(gs @ vs.transpose(-2, -1), weights, -1, dtype)
-        grad_bias += grad_scores.sum(0)
-        grad_q, grad_k = grad_scores @ ks * scale, grad_scores.transpose(-2, -1) @ qs
-        grad_v = weights.transpose(-2, -1) @ gs
-        grads[some] = torch.stack((grad_q, grad_k, grad_v)).permute(1, 3, 0, 2, 4)
-    return grads, grad_bias
-
-
-def _regions(plan: Plan) -> Iterator[tuple[tuple[Segment, ...], tuple[slice, ...]]]:
-    """Every box shape at its place: the segments of the three axes and the slices (B, t, h, w) they cover."""
-    for segments in itertools.product(*plan.axes):
+def _regions(
+    segments: tuple[Segment, ...], batch: int
+) -> Iterator[tuple[tuple[Segment, ...], tuple[slice, ...]]]:
+    """The places of the boxes of one shape: the segments of the three axes and the slices (B, t, h, w) that
+    they cover. More than TOKENS_AT_ONCE tokens are taken clip by clip, one row of boxes at a time."""
+    if batch * math.prod(segment.stop - segment.start for segment in segments) <= TOKENS_AT_ONCE:
         yield segments, (slice(None), *(slice(segment.start, segment.stop) for segment in segments))
+        return
+    t, h, w = segments
+    for clip, at_t, at_h in itertools.product(range(batch), range(t.repeats), range(h.repeats)):
+        row = (t.at(at_t), h.at(at_h), w)
+        yield row, (slice(clip, clip + 1), *(slice(segment.start, segment.stop) for segment in row))
 
 
 def _index(segments: tuple[Segment, ...], plan: Plan, device: torch.device) -> Tensor:
@@ -220,6 +203,10 @@ def _pad_slabs(plan: Plan) -> list[tuple[slice, ...]]:
         (every, slice(t), slice(h), slice(w, None)),
     ]
     return [slab for slab, size, padded in zip(slabs, plan.grid, plan.padded, strict=True) if padded > size]
+
+
+def _at_least_float32(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 def _crop(x: Tensor, grid: Size3) -> Tensor:

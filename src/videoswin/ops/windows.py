@@ -31,6 +31,10 @@ class Segment(NamedTuple):
     def stop(self) -> int:
         return self.start + self.length * self.repeats
 
+    def at(self, number: int) -> Segment:
+        """One of its windows."""
+        return self._replace(start=self.start + number * self.length, repeats=1)
+
 
 def clamp_window(grid: Size3, window: Size3, shift: Size3) -> tuple[Size3, Size3]:
     """The window and shift really used on `grid`: where an axis is not larger than the window, the window

@@ -6,31 +6,22 @@ the same numbers.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from videoswin.data.clips import test_views
 from videoswin.data.reader import Reader
 from videoswin.data.sampling import test_indices
 from videoswin.errors import ConfigError
+from videoswin.predict.arithmetic import Chosen, Precision, ready
 from videoswin.predict.classifier import Classifier, read_classifier
 from videoswin.predict.views import Activation, mean_probabilities
 from videoswin.values import Prediction, Views
 from videoswin.weights import Weights
-
-Precision = Literal["fp32", "bf16"]
-
-PRECISIONS: dict[Precision, Callable[[torch.device], contextlib.AbstractContextManager[object]]] = {
-    "fp32": lambda device: contextlib.nullcontext(),
-    "bf16": lambda device: torch.autocast(device.type, dtype=torch.bfloat16),
-}
-"""How the model computes. Softmax and the mean over views are always float32."""
 
 
 class Predictor:
@@ -38,9 +29,10 @@ class Predictor:
 
     views: test-time views of a video; 4x3 is the paper's choice on Kinetics. device: as torch names it, or
     `auto`: CUDA if there is any, else the CPU. views_per_pass: how many views the model gets at once; bounds
-    the memory. activation: `sigmoid` for weights of several classes a video. untrusted: decode each video in
-    a process with limits of its own (`data.untrusted`). `labels` (class numbers if the weights have no names)
-    and `clip` are those of the weights.
+    the memory. precision: how the model computes; `auto` compares bf16 with fp32 on the first views and keeps
+    what `precision_reason` then says. activation: `sigmoid` for weights of several classes a video.
+    untrusted: decode each video in a process with limits of its own (`data.untrusted`). `labels` (class
+    numbers if the weights have no names) and `clip` are those of the weights.
 
     Raises WeightsError for weights that are refused, ConfigError for a device that is not there or views that
     don't fit the weights' sampling.
@@ -52,13 +44,11 @@ class Predictor:
         *,
         views: Views = Views(),
         device: str = "cpu",
-        precision: Precision = "fp32",
+        precision: Precision | Literal["auto"] = "fp32",
         views_per_pass: int = 4,
         activation: Activation = "softmax",
         untrusted: bool = False,
     ) -> None:
-        if precision not in PRECISIONS:
-            raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}")
         if views_per_pass < 1:
             raise ConfigError(f"views_per_pass is {views_per_pass}; allowed: 1 or more")
         self.device = find_device(device)
@@ -70,9 +60,11 @@ class Predictor:
         self.views = views
         self.views_per_pass = views_per_pass
         self._reader: Reader = "untrusted" if untrusted else "pyav"
-        self._autocast = PRECISIONS[precision]
         self._activation = activation
-        self.model = loaded.model.to(self.device).eval()
+        if precision == "auto":
+            self.model: nn.Module = Chosen(loaded.model, self.device)
+        else:
+            self.model = ready(loaded.model, precision, self.device)
 
     def __call__(self, path: str | os.PathLike[str]) -> Prediction:
         """The classes of one video, most probable first. Raises DecodeError when the file can't be used."""
@@ -93,10 +85,15 @@ class Predictor:
 
     def probabilities(self, clips: Tensor) -> Tensor:
         """Class probabilities (B, K) float32 on the predictor's device, of clips (B, V, 3, T, H, W) uint8."""
-        with self._autocast(self.device):
-            return mean_probabilities(
-                self.model, clips, views_per_pass=self.views_per_pass, activation=self._activation
-            )
+        return mean_probabilities(
+            self.model, clips, views_per_pass=self.views_per_pass, activation=self._activation
+        )
+
+    @property
+    def precision_reason(self) -> str:
+        """With the precision `auto`, one line on what was chosen and why; else, and before the first video,
+        empty."""
+        return self.model.reason if isinstance(self.model, Chosen) else ""
 
 
 def find_device(name: str) -> torch.device:

@@ -1,0 +1,63 @@
+"""What a measured number depends on beside the code: the processor, its threads, who else is using it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """Stands beside every table. load: processes that wanted a core during the last minute."""
+
+    processor: str
+    cores: int
+    threads: int
+    bf16_products: bool
+    torch: str
+    load: float
+
+    def __str__(self) -> str:
+        products = "fp32 and bf16" if self.bf16_products else "fp32"
+        return (
+            f"{self.processor}, {self.cores} cores ({products} products), {self.threads} threads, "
+            f"torch {self.torch}, load {self.load:.1f}"
+        )
+
+
+def use_threads(threads: int) -> None:
+    """So many threads for the operators of this process; 0 keeps torch's own choice."""
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def machine() -> Machine:
+    """This machine, now."""
+    return Machine(
+        processor=_processor(),
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        bf16_products=has_bf16_products(),
+        torch=torch.__version__,
+        load=os.getloadavg()[0],
+    )
+
+
+def has_bf16_products() -> bool:
+    """Whether oneDNN multiplies bfloat16 matrices on this processor without widening them first."""
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _processor() -> str:
+    """Linux names it; elsewhere the architecture must do."""
+    listing = Path("/proc/cpuinfo")
+    names = [
+        line.partition(":")[2].strip()
+        for line in (listing.read_text().splitlines() if listing.exists() else ())
+        if line.startswith("model name")
+    ]
+    return names[0] if names else platform.machine()

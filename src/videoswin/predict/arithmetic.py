@@ -1,0 +1,94 @@
+"""How a model computes: its precision, and the fastest form of it that the device has.
+
+The one place that decides it, for prediction and evaluation.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from videoswin.errors import ConfigError
+from videoswin.model.frozen import FrozenSwin, can_freeze, computes_bf16_fast
+from videoswin.model.swin import VideoSwin
+
+Precision = Literal["fp32", "bf16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+"""Softmax and the mean over views are always float32."""
+
+LARGEST_DIFFERENCE = 0.02
+"""How far a class probability of the first views may be from its float32 value for `choose` to take bf16."""
+
+
+def ready(model: nn.Module, precision: Precision, device: torch.device) -> nn.Module:
+    """`model` on `device` in eval mode, computing in `precision`: clips (B, 3, T, H, W) -> logits (B, K).
+
+    On a CPU a Video Swin is frozen (`model.frozen`), a copy of its weights; others compute under autocast.
+    Raises ConfigError for a precision that the model does not have there.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}")
+    if device.type == "cpu" and isinstance(model, VideoSwin) and can_freeze(model):
+        return FrozenSwin(model.eval(), precision)
+    if precision == "int8":
+        raise ConfigError("precision is 'int8', which only a Video Swin on a CPU has; allowed: fp32, bf16")
+    model = model.to(device).eval()
+    return model if precision == "fp32" else Autocast(model, device)
+
+
+class Autocast(nn.Module):
+    """A model whose matrix products are bfloat16."""
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        super().__init__()
+        self.model, self.device_type = model, device.type
+
+    def forward(self, clips: Tensor) -> Tensor:
+        with torch.autocast(self.device_type, dtype=torch.bfloat16):
+            logits: Tensor = self.model(clips)
+        return logits
+
+
+class Chosen(nn.Module):
+    """The precision `auto`: bf16 where the processor computes it fast and the first views agree, else fp32.
+
+    reason: one line on what was chosen and why; empty before the first views.
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        super().__init__()
+        self.reason = ""
+        self.fp32 = ready(model, "fp32", device)
+        self.bf16: nn.Module | None = None
+        if not (isinstance(self.fp32, FrozenSwin) and isinstance(model, VideoSwin)):
+            self.reason = f"precision fp32: bf16 is chosen only for a Video Swin on a CPU, not on {device}"
+        elif not computes_bf16_fast():
+            self.reason = "precision fp32: this processor has no bfloat16 products"
+        else:
+            self.bf16 = FrozenSwin(model, "bf16")
+
+    def forward(self, clips: Tensor) -> Tensor:
+        if self.bf16 is None:
+            logits: Tensor = self.fp32(clips)
+            return logits
+        low: Tensor = self.bf16(clips)
+        if not self.reason:
+            full: Tensor = self.fp32(clips)
+            self._choose(low, full)
+            return full if self.bf16 is None else low
+        return low
+
+    def _choose(self, low: Tensor, full: Tensor) -> None:
+        """Drops the form that is not used. low, full: logits (B, K)."""
+        shares = full.softmax(1)
+        difference = float((low.softmax(1) - shares).abs().max())
+        same = bool((low.argmax(1) == full.argmax(1)).all())
+        found = (
+            f"classes of the first views {'agree' if same else 'differ'}, probabilities to {difference:.4f}"
+        )
+        if same and difference <= LARGEST_DIFFERENCE:
+            self.reason, self.fp32 = f"precision bf16: {found}", nn.Identity()
+        else:
+            self.reason, self.bf16 = f"precision fp32: in bf16 {found}", None

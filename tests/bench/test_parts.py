@@ -1,0 +1,49 @@
+"""Every part of a step is found, forward and backward, and the model is as it was."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from videoswin.bench.parts import part_of, profile_step
+from videoswin.bench.precisions import EAGER
+from videoswin.bench.steps import STEPS
+from videoswin.model import SwinConfig, VideoSwin
+
+MICRO = SwinConfig(embed_dim=8, depths=(1, 2), num_heads=(1, 2), window=(2, 3, 3), num_classes=3)
+LEARNT = {"patch embedding", "qkv", "attention", "projection", "MLP", "norms", "merging", "head"}
+
+
+@pytest.mark.parametrize("backend", ["reference", "boxes"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_parts_of_a_step(mode, backend):
+    model = VideoSwin(MICRO, attention_backend=backend)
+    step = STEPS[mode](model, EAGER["fp32"])
+    clips = torch.randn(1, 3, 4, 24, 24)
+    step(clips)
+    times = profile_step(model, step, clips)
+    assert set(times.parts) - {"the rest"} == LEARNT | ({"optimizer"} if mode == "training" else set())
+    for part in LEARNT:
+        forward, backward = times.parts[part]
+        assert forward > 0
+        assert (backward > 0) == (mode == "training"), part
+    # What belongs to no part: residual additions and the loss.
+    assert sum(times.parts["the rest"]) < sum(map(sum, times.parts.values())) / 3
+    assert times.operators
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("patch_embed", "patch embedding"),
+        ("layers.0.blocks.1.attn.qkv", "qkv"),
+        ("features.0.1.attn", "attention"),
+        ("features.0.1.norm2", "norms"),
+        ("backbone.norm3", "norms"),
+        ("layers.0", None),
+    ],
+)
+def test_names_of_parts_in_every_model(name, part):
+    assert part_of(name, nn.Identity()) == part
