@@ -19,6 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+KEPT_ELEMENTS = 2**23 + 2**21
+"""A hidden layer in float32 of up to so many numbers, as the later stages have it, is kept: to compute it
+again takes longer there than its memory is worth."""
 ELEMENTS_AT_ONCE = 2**22
 """Numbers of the widest layer that are worked on at a time: few enough for the caches of two cores, enough
 rows for efficient matrix products (measured, docs/log.md)."""
@@ -116,24 +119,27 @@ class _NormMlp(torch.autograd.Function):
         eps: float,
         dtype: torch.dtype,
     ) -> Tensor:
-        ctx.save_for_backward(x, gamma, beta, weight1, bias1, weight2)
-        ctx.eps, ctx.dtype = eps, dtype
         rows = x.flatten(0, -2)
+        is_kept = dtype == torch.float32 and len(rows) * len(weight1) <= KEPT_ELEMENTS
+        kept = rows.new_empty(len(rows), len(weight1)) if is_kept else None
+        ctx.save_for_backward(x, gamma, beta, weight1, bias1, weight2, kept)
+        ctx.eps, ctx.dtype = eps, dtype
         weight1, bias1, weight2, bias2 = (p.to(dtype) for p in (weight1, bias1, weight2, bias2))
         out = rows.new_empty(rows.shape, dtype=dtype)
-        buffers = _buffers(rows, weight1, 1)
+        (buffer,) = _buffers(rows, weight1, 1)
         with torch.autocast("cpu", enabled=False):
             for some in _chunks(len(rows), len(weight1)):
                 normed = F.layer_norm(rows[some], gamma.shape, gamma, beta, eps).to(dtype)
-                hidden = _linear(normed, weight1, bias1, buffers[0])
-                active = torch.ops.aten.gelu.out(hidden, out=hidden)
+                place = buffer[: len(normed)]
+                hidden = _linear(normed, weight1, bias1, place if kept is None else kept[some])
+                active = torch.ops.aten.gelu.out(hidden, out=place)
                 torch.addmm(bias2, active, weight2.t(), out=out[some])
         return out.view(x.shape)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-        x, gamma, beta, weight1, bias1, weight2 = ctx.saved_tensors
+        x, gamma, beta, weight1, bias1, weight2, kept = ctx.saved_tensors
         rows, grad_rows = x.flatten(0, -2), grad_out.flatten(0, -2)
         cast1, cast_bias1, cast2 = (p.to(ctx.dtype) for p in (weight1, bias1, weight2))
         norm = _NormGradient(rows, gamma, beta, ctx.eps, ctx.dtype)
@@ -142,7 +148,7 @@ class _NormMlp(torch.autograd.Function):
         with torch.autocast("cpu", enabled=False):
             for some in _chunks(len(rows), len(weight1)):
                 normed = norm.forward(some)
-                hidden = _linear(normed, cast1, cast_bias1, buffers[0])
+                hidden = _linear(normed, cast1, cast_bias1, buffers[0]) if kept is None else kept[some]
                 other = buffers[1][: len(hidden)]
                 sums2.add(grad_rows[some], torch.ops.aten.gelu.out(hidden, out=other))
                 grad_active = torch.mm(grad_rows[some], cast2, out=other)
@@ -216,6 +222,7 @@ def _buffers(rows: Tensor, weight: Tensor, number: int) -> list[Tensor]:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor, buffer: Tensor) -> Tensor:
+    """Into `buffer`, which may be longer."""
     return torch.addmm(bias, x, weight.t(), out=buffer[: len(x)])
 
 
