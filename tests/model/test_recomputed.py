@@ -46,9 +46,11 @@ def with_gradients(out: Tensor, x: Tensor, modules: nn.ModuleDict) -> dict[str, 
 
 
 @pytest.mark.parametrize("at_once", [1, 24 * 7, 24 * 60, 2**20])
-@pytest.mark.parametrize("branch", ["linear", "mlp"])
+@pytest.mark.parametrize("branch", ["linear", "mlp", "mlp, kept"])
 def test_equals_the_plain_layers_at_any_number_of_tokens_at_once(branch, at_once, monkeypatch):
     monkeypatch.setattr(recomputed, "ELEMENTS_AT_ONCE", at_once)
+    branch, _, kept = branch.partition(", ")
+    monkeypatch.setattr(recomputed, "KEPT_ELEMENTS", recomputed.KEPT_ELEMENTS if kept else 0)
     results = []
     for run in (ours, plain):
         x, modules = tokens(), layers()
@@ -114,8 +116,15 @@ def test_frozen_layers_still_pass_the_gradient_on():
     assert all(p.grad is None for p in modules.parameters())
 
 
-def test_a_block_keeps_its_input_qkv_attention_and_the_sum_after_it():
-    """Six times the tokens where the plain layers keep sixteen: counted, not measured."""
+@pytest.mark.parametrize(
+    ("kept_elements", "times_the_tokens"),
+    [(0, 6), (recomputed.KEPT_ELEMENTS, 10)],  # a small hidden layer, four times as wide, is kept
+)
+def test_a_block_keeps_its_input_qkv_attention_and_the_sum_after_it(
+    kept_elements, times_the_tokens, monkeypatch
+):
+    """Plain layers keep sixteen times the tokens: counted, not measured."""
+    monkeypatch.setattr(recomputed, "KEPT_ELEMENTS", kept_elements)
     config = SwinConfig(embed_dim=16, depths=(1,), num_heads=(2,), window=(2, 3, 3), num_classes=2)
     model = VideoSwin(config)
     x = torch.randn(1, 4, 6, 6, 16, requires_grad=True)
@@ -129,4 +138,4 @@ def test_a_block_keeps_its_input_qkv_attention_and_the_sum_after_it():
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model.layers[0](x)
-    assert sum(kept.values()) <= 6 * x.numel()
+    assert sum(kept.values()) == times_the_tokens * x.numel()

@@ -55,6 +55,7 @@ EAGER: dict[Precision, Arithmetic] = {
 }
 """What every model can do, peers too."""
 
+
 def _frozen(precision: Precision, dtype: torch.dtype, tolerance: float) -> Arithmetic:
     prepare = partial(ready, precision=precision, device=torch.device("cpu"))
     return Arithmetic(prepare=prepare, autocast=None, dtype=dtype, tolerance=tolerance)

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 KEPT_ELEMENTS = 2**23 + 2**21
-"""A hidden layer in float32 of up to so many numbers, as the later stages have it, is kept: to compute it
-again takes longer there than its memory is worth."""
+"""A hidden layer of up to so many numbers, as the later stages have it, is kept unless it is bfloat16: to
+compute it again takes longer there than its memory is worth."""
 ELEMENTS_AT_ONCE = 2**22
 """Numbers of the widest layer that are worked on at a time: few enough for the caches of two cores, enough
 rows for efficient matrix products (measured, docs/log.md)."""
@@ -120,7 +120,7 @@ class _NormMlp(torch.autograd.Function):
         dtype: torch.dtype,
     ) -> Tensor:
         rows = x.flatten(0, -2)
-        is_kept = dtype == torch.float32 and len(rows) * len(weight1) <= KEPT_ELEMENTS
+        is_kept = torch.finfo(dtype).bits >= 32 and len(rows) * len(weight1) <= KEPT_ELEMENTS
         kept = rows.new_empty(len(rows), len(weight1)) if is_kept else None
         ctx.save_for_backward(x, gamma, beta, weight1, bias1, weight2, kept)
         ctx.eps, ctx.dtype = eps, dtype

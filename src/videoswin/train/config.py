@@ -87,8 +87,8 @@ class TrainConfig:
     """Stop after so many validations in a row without a better one (`val/top1`, with several classes a video
     `val/map`). 0: all epochs."""
     recompute_stages: int = 0
-    """Compute the blocks of so many stages, the first, again in the backward pass: less memory, more time. A
-    clip of 32 frames, 224 px takes Swin-T 1.55 GiB at 0, 1.01 at 1, 0.74 at 2 and 0.68 at all 4."""
+    """Compute the blocks of so many stages, the first, again in the backward pass: less memory, more time. On
+    a GPU a clip of 32 frames, 224 px takes Swin-T 1.55 GiB at 0, 1.01 at 1, 0.74 at 2 and 0.68 at all 4."""
     compile_blocks: bool = False
     """Compile the blocks (torch.compile): minutes at the start, then faster on a GPU."""
     on_nonfinite: OnNonFinite = "stop"

@@ -22,6 +22,10 @@ USABLE = 0.7
 COPIES = 4
 """Of the weights: themselves, their gradient and AdamW's two moments; the first is there already."""
 
+PLAIN_LAYERS = 2.5
+"""A GPU keeps what the layers before linear maps compute, a CPU, for which the estimate is, computes it again
+(model/recomputed.py): 1.9 times as much for Swin-T, and a margin."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -39,7 +43,7 @@ def choose_micro_batch(
     most = math.ceil(config.global_batch / (world_size * step)) * step
     weights = sum(parameter.numel() for parameter in model.parameters()) * 4
     one = training_peak(copy.deepcopy(model).to("meta"), (clip.num_frames, clip.size, clip.size))
-    one += clip_bytes(clip)
+    one = math.ceil(one * (PLAIN_LAYERS if torch.cuda.is_available() else 1)) + clip_bytes(clip)
     free = _free(sharing)
     left = USABLE * free - (COPIES - 1) * weights
     fitting = int(left // (one * step)) * step
