@@ -18,7 +18,7 @@ FILES = sorted(path for path in SOURCE.rglob("*.py"))
 
 LAYER = {
     "errors": 0,
-    **dict.fromkeys(("values", "storage", "packages", "ranks", "launch", "faults"), 1),
+    **dict.fromkeys(("values", "storage", "packages", "ranks", "launch", "threads", "faults"), 1),
     "ops": 2,
     **dict.fromkeys(("model", "data"), 3),
     **dict.fromkeys(("weights", "peers"), 4),

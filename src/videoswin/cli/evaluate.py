@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
     num_processes = 1 if is_launched() else parse_values(evaluate, arguments, prog=prog).processes
     if num_processes < 1:
         raise ConfigError(f"processes is {num_processes}; allowed: 1 or more")
-    from videoswin.evaluate.job import fix_arithmetic, share_cores
+    from videoswin.evaluate.job import fix_arithmetic
+    from videoswin.threads import share_cores
 
     fix_arithmetic()
     if num_processes > 1:
@@ -107,13 +108,14 @@ def evaluate(
 
 def _evaluate(weights: str, data: str, config: EvaluateConfig, output: Path, *, force: bool) -> int:
     from videoswin.evaluate import prepare_folder, write_report
-    from videoswin.ranks import rank
+    from videoswin.ranks import rank, world_size
+    from videoswin.threads import describe
 
     prepare_folder(output, force=force)
     report = _run(weights, data, config)
     # Numbers first: a full disk must not take them away.
     if rank() == 0:
-        _print_summary(report)
+        _print_summary(report, computed=describe(config.num_workers, processes=world_size()))
     written = write_report(report, output)
     if rank() == 0:
         for path in written:
@@ -191,7 +193,8 @@ def _progress_bar() -> Progress:
     )
 
 
-def _print_summary(report: Report) -> None:
+def _print_summary(report: Report, *, computed: str = "") -> None:
+    """computed: by what, in words; empty where that is not known."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -205,6 +208,7 @@ def _print_summary(report: Report) -> None:
         "data": printable(report.source),
         "videos": f"{metrics.num_evaluated} of {metrics.num_listed} evaluated, {len(report.bad)} unreadable",
         "views": f"{report.views}, {report.precision}",
+        **({"cores": computed} if computed else {}),
         "top-1": f"{metrics.top1:.2%}  (95 % interval {low:.1%} to {high:.1%})",
         f"top-{metrics.top_k}": f"{metrics.top5:.2%}",
     }

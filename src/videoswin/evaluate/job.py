@@ -94,11 +94,5 @@ def fix_arithmetic() -> None:
     os.environ.setdefault("MKL_CBWR", f"{torch.backends.cpu.get_cpu_capability()},STRICT")
 
 
-def share_cores(num_processes: int) -> None:
-    """Let each process that is started here use its share of the cores, unless OMP_NUM_THREADS says how
-    many."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // num_processes, 1)))
-
-
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from videoswin import threads
 from videoswin.train.material import Material
 from videoswin.train.position import Batches
 
@@ -20,7 +21,7 @@ def describe(material: Material, batches: Batches) -> list[str]:
         f"{len(splits.labels)} classes; clips of {clip.num_frames} frames ({clip.sampling}, "
         f"stride {clip.stride}), {clip.size} px",
         f"model: {peer}{num_parameters:,} parameters; {config.precision} on {device}{processes}, "
-        f"{torch.get_num_threads()} threads, {config.data.num_workers} loader workers",
+        f"{threads.describe(config.data.num_workers)}",
         f"batch: {config.global_batch} clips an update = {material.micro_batch} at once x "
         f"{batches.accumulate} in turn{processes}; {batches.updates_per_epoch} updates an epoch, "
         f"{config.epochs} epochs",

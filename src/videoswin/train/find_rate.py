@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lightning.pytorch import Trainer
 
+from videoswin.threads import cores_shared_with
 from videoswin.train.config import TrainConfig
 from videoswin.train.datamodule import Splits, VideoData
 from videoswin.train.material import build_data, build_module, gather_material
@@ -14,7 +15,7 @@ from videoswin.train.module import TrainModule
 from videoswin.train.output import prepare_output
 from videoswin.train.strategy import Layout
 from videoswin.train.sweep import NUM_UPDATES, RecordSweep, Sweep, rate_at, say_proposal, write_sweep
-from videoswin.train.trainer import PRECISIONS, cores_shared_with, fit, quiet_lightning
+from videoswin.train.trainer import PRECISIONS, fit, quiet_lightning
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from videoswin.data.ledger import BadSampleLedger
 from videoswin.evaluate.job import first_does, job
 from videoswin.launch import adopt_slurm
 from videoswin.storage import write_atomically
+from videoswin.threads import cores_shared_with
 from videoswin.train.callbacks import BadVideos, BestAndLast, SeedSteps
 from videoswin.train.checkpoint import CheckpointFolder, RunLock, Writer
 from videoswin.train.checks import DATA_FILE
@@ -35,7 +36,7 @@ from videoswin.train.resume import CHECKPOINTS, find_beginning, restore_files
 from videoswin.train.saving import Saving
 from videoswin.train.speed import Pace
 from videoswin.train.strategy import find_layout
-from videoswin.train.trainer import build_trainer, cores_shared_with, fit, quiet_lightning
+from videoswin.train.trainer import build_trainer, fit, quiet_lightning
 from videoswin.train.trial import trial_of
 from videoswin.train.watch import RankWatch
 

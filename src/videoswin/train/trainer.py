@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
-import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger
@@ -80,23 +78,6 @@ def fit(trainer: Trainer, module: TrainModule, data: VideoData) -> None:
             f"{' '.join(str(error).split())} The same command continues from the newest checkpoint; if it "
             "was killed for memory, a lower data.num_workers or data.prefetch_mib helps"
         ) from error
-
-
-@contextmanager
-def cores_shared_with(num_workers: int, *, processes: int) -> Iterator[None]:
-    """Torch uses this process's share of the cores that `num_workers` loader workers of each of `processes`
-    leave, at least one.
-
-    Its threads wait for each other in every operation: a worker on the core of one holds up all. Measured on
-    two busy cores with two workers: 4 clips a second with two threads, 16 with one.
-    """
-    before = torch.get_num_threads()
-    num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(max(1, min(before, num_cores // processes - num_workers)))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager
