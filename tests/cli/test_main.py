@@ -16,7 +16,7 @@ def test_help_lists_every_verb(capsys):
     assert all(verb in shown for verb in VERBS)
 
 
-HAVE_PARTS = {"data": "check", "weights": "list", "verify": "fuzz"}
+HAVE_PARTS = {"bench": "model", "data": "check", "weights": "list", "verify": "fuzz"}
 """Verbs of verbs: the part that is asked for its help."""
 
 
