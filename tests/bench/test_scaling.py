@@ -13,6 +13,7 @@ from videoswin.errors import ConfigError
 from videoswin.values import Size3
 
 
+@pytest.mark.slow
 def test_points_and_picture(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(scaling, "BASE", Size3(4, 32, 32))
     picture = tmp_path / "scaling.png"

@@ -72,7 +72,7 @@ def assert_close(output: Path, one: Path) -> None:
             )
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("strategy", [pytest.param("ddp", marks=pytest.mark.slow), "fsdp"])
 def test_t16_two_processes_learn_what_one_does_and_one_continues_them(
     strategy: str, recipe: Path, one: Path, tmp_path: Path
 ) -> None:

@@ -72,7 +72,7 @@ def differing(output: Path, whole: Path) -> list[str]:
     "num_saved",
     [
         2,  # at the end of an epoch, before its validation
-        3,  # in the middle of one
+        pytest.param(3, marks=pytest.mark.slow),  # in the middle of one
     ],
 )
 def test_g1_t01_t15_a_killed_run_continues_to_the_same_bytes(

@@ -37,6 +37,7 @@ def by_one() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.slow
 def test_the_update_is_that_of_one_process(strategy: str, by_one: dict[str, Any], tmp_path: Path) -> None:
     on_two(strategy, tmp_path)
     first, second = (torch.load(tmp_path / f"{strategy}{rank}.pt", weights_only=True) for rank in (0, 1))

@@ -6,16 +6,12 @@ once; each job runs in a fork of it, which is the process that dies.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +20,7 @@ import torch
 from videoswin.errors import StorageError
 from videoswin.faults import VARIABLE
 from videoswin.train.checkpoint import CheckpointFolder, Snapshot
+from videoswin.verify.server import Server, serve, start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,39 +77,12 @@ def is_of_its_step(snapshot: Snapshot) -> bool:
     )
 
 
-class Saver:
-    """Runs jobs, one at a time."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def run(self, job: Job) -> Ended:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asdict(job)) + "\n")
-        self._process.stdin.flush()
-        return Ended(**json.loads(self._process.stdout.readline()))
+Saver = Server[Job, Ended]
 
 
-@contextmanager
-def saver() -> Iterator[Saver]:
-    """The process, without a fault of its own and with one thread: only such can be forked."""
-    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "videoswin.verify.saver"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment | {"OMP_NUM_THREADS": "1"},
-    )
-    with process:  # closes its input, at which it ends
-        yield Saver(process)
-
-
-def serve() -> None:
-    """Answer jobs until the input ends."""
-    for line in sys.stdin:
-        print(json.dumps(asdict(_run(Job(**json.loads(line))))), flush=True)
+def saver() -> AbstractContextManager[Saver]:
+    """The process."""
+    return start("videoswin.verify.saver", Ended)
 
 
 def _run(job: Job) -> Ended:
@@ -154,4 +124,4 @@ def _save_all(job: Job, writing: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(Job, _run)

@@ -6,20 +6,19 @@ command line in a fork, the leader of a process group of its own; the answer is 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import runpy
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from videoswin.faults import VARIABLE
+from videoswin.verify.server import Server, serve, start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,41 +48,12 @@ class Ended:
     seconds_after: float
 
 
-class Zygote:
-    """Runs one order at a time."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def run(self, order: Order) -> Ended:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asdict(order)) + "\n")
-        self._process.stdin.flush()
-        return Ended(**json.loads(self._process.stdout.readline()))
+Zygote = Server[Order, Ended]
 
 
-@contextmanager
-def zygote() -> Iterator[Zygote]:
-    """The process, without a fault of its own and with one thread: only such can be forked."""
-    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "videoswin.verify.zygote"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment | {"OMP_NUM_THREADS": "1"},
-    )
-    with process:  # closes its input, at which it ends
-        yield Zygote(process)
-
-
-def serve() -> None:
-    """Carry out orders until the input ends."""
-    import videoswin.train.run  # noqa: F401 (what takes the time)
-
-    for line in sys.stdin:
-        print(json.dumps(asdict(_run(Order(**json.loads(line))))), flush=True)
+def zygote() -> AbstractContextManager[Zygote]:
+    """The process."""
+    return start("videoswin.verify.zygote", Ended)
 
 
 def _run(order: Order) -> Ended:
@@ -144,4 +114,6 @@ def _train(order: Order) -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    import videoswin.train.run  # noqa: F401 (what takes the time)
+
+    serve(Order, _run)
