@@ -32,11 +32,6 @@ def is_launched() -> bool:
     return "LOCAL_RANK" in os.environ
 
 
-def launched_rank() -> int:
-    """The number of this process in its job, before the processes have met; 0 outside of any."""
-    return int(os.environ.get("RANK", "0"))
-
-
 def adopt_slurm() -> None:
     """Say what srun says in the words of torchrun, where several tasks of a job step are this command.
 
