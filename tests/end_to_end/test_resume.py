@@ -80,7 +80,7 @@ def test_g1_t01_t15_a_killed_run_continues_to_the_same_bytes(
 ) -> None:
     """Also with other loader workers."""
     killed = tmp_path / "killed"
-    done = run(*train(recipe, killed), **{VARIABLE: f"checkpoint.kept@{num_saved}"})
+    done = run(*train(recipe, killed), **{VARIABLE: f"checkpoint.before_folder@{num_saved + 1}"})
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not (killed / "finished.json").exists()
     with_workers = tmp_path / "with workers"
