@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -101,10 +102,31 @@ def test_a_damaged_real_video_has_one_line(shared: Path, capsys: pytest.CaptureF
     assert err.count("\n") == 1
 
 
-def test_a_folder_is_an_error_that_names_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert predict(str(folder)) == 3
-    reason = "a directory that holds no pictures (.jpg, .jpeg, .png), so no video"
-    assert capsys.readouterr().err == f"error: [V33] {folder}: {reason}\n"
+def test_a_folder_stands_for_all_videos_below_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("b/1.mp4", "a.mp4", "b/.hidden.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(folder / "0.mp4", tmp_path / name)
+    shutil.copy(folder / "page.mp4", tmp_path / "b" / "page.mp4")
+    (tmp_path / "notes.txt").write_text("no video")
+    assert predict(str(tmp_path), "1.mp4", "--json") == 3
+    out, err = capsys.readouterr()
+    rows = [json.loads(line) for line in out.splitlines()]
+    below = [str(tmp_path / name) for name in ("a.mp4", "b/1.mp4", "b/page.mp4")]
+    assert [row["path"] for row in rows] == [*below, "1.mp4"]
+    assert ["error" in row for row in rows] == [False, False, True, False]
+    assert rows[0]["predictions"] == rows[1]["predictions"] != rows[3]["predictions"]
+    assert err.endswith("1 of 4 videos could not be used\n")
+
+
+def test_a_folder_without_videos_is_an_error_that_names_what_it_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.txt", "b.txt", "c.json"):
+        (tmp_path / name).write_text("no video")
+    assert predict(str(tmp_path)) == 2
+    assert f"no videos under {tmp_path} (extensions seen: 2 .txt, 1 .json; known: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

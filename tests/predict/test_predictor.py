@@ -13,7 +13,7 @@ from videoswin import weights
 from videoswin.data.clips import test_views as read_test_views
 from videoswin.errors import ConfigError, DecodeError, WeightsError
 from videoswin.predict import Predictor, find_device
-from videoswin.values import Views
+from videoswin.values import Prediction, Views
 
 VIEWS = Views(clips=2, crops=3)
 
@@ -42,6 +42,24 @@ def test_prediction_names_everything(micro_weights: Path, video: Path) -> None:
 def test_one_predictor_serves_many_files_and_repeats_itself(micro_weights: Path, video: Path) -> None:
     predictor = Predictor(micro_weights, views=VIEWS)
     assert predictor(str(video)).probabilities == predictor(video).probabilities
+
+
+def test_reading_ahead_gives_the_same_in_the_same_order(
+    micro_weights: Path, video: Path, tmp_path: Path
+) -> None:
+    """On a device of its own the model works while the next video is read; the CPU can do both, too."""
+    predictor = Predictor(micro_weights, views=VIEWS)
+    paths = [str(video), str(write_page(tmp_path / "page.mp4")), str(video)]
+    in_turn, ahead = list(predictor.each(paths)), list(predictor._reading_ahead(paths))
+    assert [result.path for result in in_turn] == [result.path for result in ahead] == paths
+    for one, other in zip(in_turn, ahead, strict=True):
+        if isinstance(one, DecodeError):
+            assert str(one) == str(other)
+        else:
+            assert isinstance(other, Prediction)
+            assert one.probabilities == other.probabilities
+    assert isinstance(in_turn[1], DecodeError)
+    assert list(predictor._reading_ahead([])) == []
 
 
 def test_weights_can_be_a_value_and_may_have_no_names(micro_weights: Path, video: Path) -> None:

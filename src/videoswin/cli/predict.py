@@ -26,14 +26,14 @@ def predict(
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     untrusted: bool = False,
 ) -> int:
-    """Name the action in video files.
+    """Name the action in video files, or in all videos below a folder.
 
     A video that can't be used gets one line on stderr and the others go on. Exit code: 0 when every video was
     used, 3 when some were not, 4 when the weights are refused.
 
     Args:
         weights: Weights file: .safetensors of videoswin, or .pth of the official code.
-        videos: Video files.
+        videos: Video files, and folders whose videos are all taken, in the order of their names.
         views: Clips in time x crops in space, whose probabilities are averaged; crops are 1, 3 or 5.
         top: How many classes to show.
         json: Print one JSON object a video instead of tables.
@@ -46,20 +46,21 @@ def predict(
     if top < 1:
         raise ConfigError(f"top is {top}; allowed: 1 or more")
     parsed_views = Views.parse(views)
+    from videoswin.data.inputs import list_videos
     from videoswin.predict import Predictor
 
+    paths = list_videos(videos)
     predictor = Predictor(
         weights, views=parsed_views, device=device, precision=precision, untrusted=untrusted
     )
     num_bad, reason = 0, ""
-    for path in _with_progress(videos):
-        try:
-            prediction = predictor(path)
-        except DecodeError as error:
+    for prediction in _with_progress(predictor.each(paths), total=len(paths)):
+        if isinstance(prediction, DecodeError):
             num_bad += 1
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {prediction}", file=sys.stderr)
             if json:
-                _print_json({"path": path, "error": {"code": error.code, "reason": error.reason}})
+                error = {"code": prediction.code, "reason": prediction.reason}
+                _print_json({"path": prediction.path, "error": error})
             continue
         if predictor.precision_reason != reason:
             reason = predictor.precision_reason
@@ -68,21 +69,23 @@ def predict(
             _print_json(_json_row(prediction, top=top))
         else:
             _print_table(prediction, top=top)
-    if num_bad and len(videos) > 1:
-        print(f"{num_bad} of {len(videos)} videos could not be used", file=sys.stderr)
+    if num_bad and len(paths) > 1:
+        print(f"{num_bad} of {len(paths)} videos could not be used", file=sys.stderr)
     return DecodeError.exit_code if num_bad else 0
 
 
-def _with_progress(videos: list[str]) -> Iterator[str]:
-    """The videos, followed by a bar on stderr unless the results themselves appear on the terminal."""
+def _with_progress(
+    results: Iterator[Prediction | DecodeError], *, total: int
+) -> Iterator[Prediction | DecodeError]:
+    """The results, followed by a bar on stderr unless they themselves appear on the terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    is_shown = len(videos) > 1 and console.is_terminal and not sys.stdout.isatty()
+    is_shown = total > 1 and console.is_terminal and not sys.stdout.isatty()
     # Rich would send stdout to stderr, too.
     with Progress(console=console, disable=not is_shown, redirect_stdout=False) as progress:
-        yield from progress.track(videos, description="predicting")
+        yield from progress.track(results, total=total, description="predicting")
 
 
 def _json_row(prediction: Prediction, *, top: int) -> dict[str, object]:

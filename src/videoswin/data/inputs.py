@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from videoswin.data.annotations import Annotations, read_annotations
+from videoswin.data.pictures_folder import PICTURE_EXTENSIONS
 from videoswin.data.rows import VIDEO_EXTENSIONS
 from videoswin.data.splits import parse_source
 from videoswin.data.tar import is_shard
@@ -49,6 +51,26 @@ def read_source(name: str | os.PathLike[str], *, root: str | os.PathLike[str] | 
     if is_shard(path) or str(parse_source(path)[0]).lower().endswith(LIST_EXTENSIONS):
         return _of_annotations(path, read_annotations(path, root=root))
     return Source(name=path, files=(path,), is_single_file=True)
+
+
+def list_videos(names: Iterable[str]) -> list[str]:
+    """The videos that words stand for, in order: a file is itself, a folder all videos below it.
+
+    A folder of numbered pictures alone is itself a video. Raises AnnotationError for a folder without any.
+    """
+    return [video for name in names for video in (_videos_below(name) if os.path.isdir(name) else [name])]
+
+
+def _videos_below(folder: str) -> list[str]:
+    videos = list(find_videos(folder))
+    if videos:
+        return videos
+    seen = Counter(os.path.splitext(name)[1].lower() for _, _, names in os.walk(folder) for name in names)
+    if any(extension in seen for extension in PICTURE_EXTENSIONS):
+        return [folder]
+    others = ", ".join(f"{count} {extension or 'without one'}" for extension, count in seen.most_common(3))
+    known = " ".join(VIDEO_EXTENSIONS)
+    raise AnnotationError(f"no videos under {folder} (extensions seen: {others or 'none'}; known: {known})")
 
 
 def find_videos(folder: str) -> Iterator[str]:

@@ -6,9 +6,12 @@ the same numbers.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +19,19 @@ from torch import Tensor, nn
 from videoswin.data.clips import test_views
 from videoswin.data.reader import Reader
 from videoswin.data.sampling import test_indices
-from videoswin.errors import ConfigError
+from videoswin.errors import ConfigError, DecodeError
 from videoswin.predict.arithmetic import Chosen, Precision, ready
 from videoswin.predict.classifier import Classifier, read_classifier
 from videoswin.predict.views import Activation, mean_probabilities
 from videoswin.values import Prediction, Views
 from videoswin.weights import Weights
+
+
+class _Read(NamedTuple):
+    """clips: (V, 3, T, H, W) uint8. seconds: that reading them took."""
+
+    clips: Tensor
+    seconds: float
 
 
 class Predictor:
@@ -68,19 +78,53 @@ class Predictor:
 
     def __call__(self, path: str | os.PathLike[str]) -> Prediction:
         """The classes of one video, most probable first. Raises DecodeError when the file can't be used."""
+        return self._judge(path, self._read(path))
+
+    def each(self, paths: Iterable[str]) -> Iterator[Prediction | DecodeError]:
+        """What `__call__` says of every video, in order; a file that can't be used is its error.
+
+        Where the model has a device of its own, the next video is read meanwhile. On the CPU they are read in
+        turn: reading uses all its cores, and beside the model both were slower (docs/log.md).
+        """
+        return self._in_turn(paths) if self.device.type == "cpu" else self._reading_ahead(paths)
+
+    def _in_turn(self, paths: Iterable[str]) -> Iterator[Prediction | DecodeError]:
+        for path in paths:
+            yield self._outcome(path, functools.partial(self._read, path))
+
+    def _reading_ahead(self, paths: Iterable[str]) -> Iterator[Prediction | DecodeError]:
+        with ThreadPoolExecutor(1) as reader:
+            before: tuple[str, Future[_Read]] | None = None
+            for path in paths:
+                coming = reader.submit(self._read, path)
+                if before is not None:
+                    yield self._outcome(before[0], before[1].result)
+                before = path, coming
+            if before is not None:
+                yield self._outcome(before[0], before[1].result)
+
+    def _outcome(self, path: str, read: Callable[[], _Read]) -> Prediction | DecodeError:
+        try:
+            return self._judge(path, read())
+        except DecodeError as error:
+            return error
+
+    def _read(self, path: str | os.PathLike[str]) -> _Read:
         start = time.perf_counter()
-        # (V, 3, T, H, W)
         clips = test_views(path, self.clip, self.views, num_threads=0, reader=self._reader)
-        decoded = time.perf_counter()
-        shares = self.probabilities(clips[None])[0].cpu()  # (K,)
-        done = time.perf_counter()
+        return _Read(clips, time.perf_counter() - start)
+
+    def _judge(self, path: str | os.PathLike[str], read: _Read) -> Prediction:
+        start = time.perf_counter()
+        shares = self.probabilities(read.clips[None])[0].cpu()  # (K,)
+        seconds = {"decode": read.seconds, "model": time.perf_counter() - start}
         order = shares.argsort(descending=True, stable=True)
         return Prediction(
             path=os.fspath(path),
             labels=tuple(self.labels[index] for index in order.tolist()),
             probabilities=tuple(shares[order].tolist()),
             views=self.views,
-            seconds={"decode": decoded - start, "model": done - decoded},
+            seconds=seconds,
         )
 
     def probabilities(self, clips: Tensor) -> Tensor:
