@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from videoswin.bench.parts import part_of, profile_step
-from videoswin.bench.precisions import EAGER
+from videoswin.bench.precisions import EAGER, FROZEN
 from videoswin.bench.steps import STEPS
 from videoswin.model import SwinConfig, VideoSwin
 
@@ -32,6 +32,17 @@ def test_parts_of_a_step(mode, backend):
     assert sum(times.parts["the rest"]) < sum(map(sum, times.parts.values())) / 3
     assert times.operators
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_parts_of_a_frozen_model(precision):
+    model = VideoSwin(MICRO, attention_backend="boxes").eval()
+    step = STEPS["inference"](model, FROZEN[precision])
+    clips = torch.randn(1, 3, 4, 24, 24)
+    step(clips)
+    times = profile_step(model, step, clips)
+    assert set(times.parts) - {"the rest"} == LEARNT
+    assert all(forward > 0 and backward == 0 for forward, backward in times.parts.values())
 
 
 @pytest.mark.parametrize(

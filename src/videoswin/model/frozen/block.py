@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.profiler import record_function
 
 from videoswin.model.blocks import Mlp, SwinBlock, WindowAttention
 from videoswin.model.frozen.linear import FrozenPrecision, frozen_linear, token_dtype
@@ -97,14 +98,18 @@ class FrozenLayer:
         return Route(order, source, order.places(batch_size * grid.volume), self._chunks(order))
 
     def __call__(self, x: Tensor, route: Route) -> Tensor:
-        """(tokens, C) as they come -> (N, C) in box order."""
+        """(tokens, C) as they come -> (N, C) in box order. `part: ...` is what a profile calls its parts."""
         out = x.new_empty(len(route.source), x.shape[1])
         for chunk in route.chunks:
             tokens = x.index_select(0, route.source[chunk.places])
-            tokens = self._proj.plus(self._attention(self._norm(tokens), chunk), tokens)
+            with record_function("part: attention"):
+                attended = self._attention(self._norm(tokens), chunk)
+            with record_function("part: projection"):
+                tokens = self._proj.plus(attended, tokens)
             if self._mlp is not None:
-                norm, fc1, fc2 = self._mlp
-                tokens = fc2.plus(fc1(norm(tokens)), tokens)
+                with record_function("part: MLP"):
+                    norm, fc1, fc2 = self._mlp
+                    tokens = fc2.plus(fc1(norm(tokens)), tokens)
             out[chunk.places] = tokens
         return out
 

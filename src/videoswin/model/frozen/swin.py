@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.profiler import record_function
 
 from videoswin.model.blocks import PatchMerging, SwinBlock, WindowAttention
 from videoswin.model.frozen.block import FrozenLayer, FrozenNorm, Route, frozen_layers
@@ -68,15 +69,18 @@ class FrozenSwin(nn.Module):
             raise ValueError(f"clips are {clips.dtype}; expected float (normalised), or uint8 RGB (0-255)")
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             routes = self._routes_of(len(clips), self._embedding.grid(clips))
-            x = self._embedding(clips)
+            with record_function("part: patch embedding"):
+                x = self._embedding(clips)
             for stage, way in zip(self._stages, routes, strict=True):
                 for layer, route in zip(stage.layers, way.layers, strict=True):
                     x = layer(x, route)
                 if stage.merging is not None and way.merging is not None:
-                    x = stage.merging(x, way.merging)
+                    with record_function("part: merging"):
+                        x = stage.merging(x, way.merging)
             tokens = x.index_select(0, routes[-1].last).float()
             pooled = self._norm(tokens).unflatten(0, (len(clips), -1)).mean(1)  # (B, C)
-            return cast(Tensor, self.head(pooled))
+            with record_function("part: head"):
+                return cast(Tensor, self.head(pooled))
 
     def _routes_of(self, batch_size: int, grid: Size3) -> list[_Routes]:
         key = (batch_size, grid)
