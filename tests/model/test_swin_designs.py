@@ -73,13 +73,14 @@ def test_backends_agree(config, shift, shape):
     config = replace(config, shift=shift)
     batch = torch.randn(2, 3, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     results = []
-    for backend in ("reference", "boxes"):
+    for backend in ("reference", "boxes", "sdpa", "sdpa-boxes"):
         model = strong(config, attention_backend=backend).double()
         logits = model(batch)
         gradients = torch.autograd.grad(logits.square().sum(), list(model.parameters()))
         results.append((logits, *gradients))
-    for expected, ours in zip(*results, strict=True):
-        torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
+    for expected, *fast in zip(*results, strict=True):
+        for ours in fast:
+            torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
 
 
 def without_gradient(model: VideoSwin) -> list[str]:

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videoswin.errors import ConfigError
-from videoswin.ops import BACKENDS, select_backend, window_attention
+from videoswin.ops import window_attention
 from videoswin.values import Size3
 
-FAST = [name for name in BACKENDS if name != "reference"]
+FAST = ["boxes", "sdpa", "sdpa-boxes"]
+EVERYWHERE = ["reference", *FAST]  # the backends that compute on any device
 
 
 def inputs(grid: tuple[int, ...], window: tuple[int, ...], *, batch: int = 1, heads: int = 2, width: int = 4):
@@ -77,7 +77,7 @@ def test_backends_agree_on_random_shapes(axes, data, heads, legacy):
     assert_backends_agree(tensors, window=window, shift=shift, legacy_bias_index=legacy)
 
 
-@pytest.mark.parametrize("backend", list(BACKENDS))
+@pytest.mark.parametrize("backend", EVERYWHERE)
 def test_one_window_is_plain_attention(backend):
     qkv, _, _ = inputs((2, 3, 3), (2, 3, 3))
     q, k, v = qkv.detach().flatten(1, 3).permute(2, 0, 3, 1, 4)
@@ -86,7 +86,7 @@ def test_one_window_is_plain_attention(backend):
     torch.testing.assert_close(out, expected)
 
 
-@pytest.mark.parametrize("backend", list(BACKENDS))
+@pytest.mark.parametrize("backend", EVERYWHERE)
 def test_padded_tokens_are_keys_made_of_the_projection_bias(backend):
     """A grid of one real token in a window of two: attention over itself and the pad token, written out."""
     qkv = (
@@ -101,7 +101,7 @@ def test_padded_tokens_are_keys_made_of_the_projection_bias(backend):
     torch.testing.assert_close(out.flatten(), torch.stack([torch.tensor(3.0).double()] * 2 + [expected]))
 
 
-@pytest.mark.parametrize("backend", list(BACKENDS))
+@pytest.mark.parametrize("backend", EVERYWHERE)
 def test_tokens_of_different_regions_do_not_meet(backend):
     """With the shift, the first and the last token of an axis share a rolled window but must not attend to
     each other."""
@@ -185,16 +185,3 @@ def test_wrong_shapes_are_named(change, message):
     }
     with pytest.raises(ValueError, match=message):
         window_attention(**(arguments | change))
-
-
-def test_backend_is_chosen_by_argument_then_variable(monkeypatch):
-    monkeypatch.delenv("VIDEOSWIN_ATTENTION", raising=False)
-    assert select_backend() == "boxes"
-    monkeypatch.setenv("VIDEOSWIN_ATTENTION", "reference")
-    assert select_backend() == "reference"
-    assert select_backend("boxes") == "boxes"
-    with pytest.raises(ConfigError, match="attention_backend is 'fast'; allowed: reference, boxes"):
-        select_backend("fast")
-    monkeypatch.setenv("VIDEOSWIN_ATTENTION", "quick")
-    with pytest.raises(ConfigError, match="VIDEOSWIN_ATTENTION is 'quick'"):
-        select_backend()

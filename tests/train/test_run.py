@@ -104,7 +104,9 @@ def test_the_lines_of_a_run(finished: Finished) -> None:
     assert next(lines) == (
         "data: 7 training and 2 validation videos, 2 classes; clips of 4 frames (dense, stride 2), 32 px"
     )
-    assert next(lines).startswith("model: 20,315 parameters; fp32 on ")
+    model = next(lines)
+    assert model.startswith("model: 20,315 parameters; fp32 on ")
+    assert ", attention boxes, " in model
     assert next(lines) == "batch: 3 clips an update = 3 at once x 1 in turn; 3 updates an epoch, 2 epochs"
     assert next(lines).startswith("epoch 1/2: loss 0.")
     second = next(lines)

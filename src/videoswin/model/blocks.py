@@ -87,7 +87,7 @@ class WindowAttention(nn.Module):
         attention: Attention,
         *,
         legacy_bias_index: bool,
-        backend: str,
+        backend: str | None,
     ) -> None:
         super().__init__()
         self.num_heads, self.window, self.shift = num_heads, attention.window, attention.shift

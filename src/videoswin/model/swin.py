@@ -22,7 +22,7 @@ from videoswin.model.blocks import (
 )
 from videoswin.model.config import SwinConfig
 from videoswin.model.designs import Attention, block_attention, gated_attention, top_attentions
-from videoswin.ops import select_backend
+from videoswin.ops import requested_backend
 from videoswin.values import Size3
 
 
@@ -55,7 +55,8 @@ class VideoSwin(nn.Module):
         head_dropout: Dropout before the classifier; 0.5 in the published recipes.
         recompute_stages: Compute the blocks of so many stages, the first, again in the backward pass: far
             less memory, about a third more time for them. All: the blocks above the last stage, too.
-        attention_backend: See `videoswin.ops.select_backend`.
+        attention_backend: One of `videoswin.ops.BACKENDS`; None is that of VIDEOSWIN_ATTENTION, or what suits
+            the device at each call (`videoswin.ops.select_backend`).
 
     Raises:
         ConfigError: a rate outside [0, 1) or an unknown backend.
@@ -78,7 +79,7 @@ class VideoSwin(nn.Module):
         self.patch_embed = PatchEmbedding(
             config.in_channels, config.embed_dim, Size3(*config.patch), norm=config.patch_norm
         )
-        backend = select_backend(attention_backend)
+        backend = requested_backend(attention_backend)
         top = top_attentions(config)
         *rates, top_rates = _drop_path_rates(drop_path_rate, (*config.depths, len(top)))
         last = config.num_stages - 1
@@ -135,7 +136,9 @@ class VideoSwin(nn.Module):
         return features
 
 
-def _block(config: SwinConfig, stage: int, block: int, drop_path_rate: float, backend: str) -> SwinBlock:
+def _block(
+    config: SwinConfig, stage: int, block: int, drop_path_rate: float, backend: str | None
+) -> SwinBlock:
     gated = gated_attention(config, block)
     temporal = None
     if gated is not None:
@@ -148,7 +151,7 @@ def _layer(
     stage: int,
     attention: Attention,
     drop_path_rate: float,
-    backend: str,
+    backend: str | None,
     temporal: GatedAttention | None = None,
 ) -> SwinBlock:
     return SwinBlock(
@@ -160,7 +163,7 @@ def _layer(
     )
 
 
-def _attention(config: SwinConfig, stage: int, attention: Attention, backend: str) -> WindowAttention:
+def _attention(config: SwinConfig, stage: int, attention: Attention, backend: str | None) -> WindowAttention:
     return WindowAttention(
         config.width(stage),
         config.num_heads[stage],

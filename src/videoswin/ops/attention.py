@@ -1,33 +1,11 @@
-"""`window_attention`: the one operator behind every design of the paper, and the choice of its backend."""
+"""`window_attention`: the one operator behind every design of the paper."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-
 from torch import Tensor
 
-from videoswin.errors import ConfigError
-from videoswin.ops import boxes, reference
+from videoswin.ops.choice import BACKENDS, select_backend
 from videoswin.values import Size3
-
-BACKENDS: dict[str, Callable[..., Tensor]] = {
-    "reference": reference.window_attention,
-    "boxes": boxes.window_attention,
-}
-BACKEND_VARIABLE = "VIDEOSWIN_ATTENTION"
-
-
-def select_backend(requested: str | None = None) -> str:
-    """The backend to use: the argument, else the environment variable VIDEOSWIN_ATTENTION, else `boxes`.
-
-    Raises ConfigError for an unknown name.
-    """
-    name = requested or os.environ.get(BACKEND_VARIABLE) or "boxes"
-    if name not in BACKENDS:
-        source = "attention_backend" if requested else BACKEND_VARIABLE
-        raise ConfigError(f"{source} is {name!r}; allowed: {', '.join(BACKENDS)}")
-    return name
 
 
 def window_attention(
@@ -54,7 +32,7 @@ def window_attention(
         pad_qkv: (3, heads, d), what a padded token projects to: the bias of the projection, since tokens are
             padded with zeros before it. Padded tokens are attended to. None is zeros.
         legacy_bias_index: Number the tokens of a clamped window as the official code does (docs/parity.md).
-        backend: One of `BACKENDS`; None chooses (see select_backend).
+        backend: One of `BACKENDS`; None chooses for each call (see `select_backend`).
 
     Returns:
         (B, t, h, w, heads*d).
@@ -66,7 +44,8 @@ def window_attention(
     _check(qkv, bias_table, window, shift)
     if pad_qkv is None:
         pad_qkv = qkv.new_zeros(qkv.shape[4:])
-    run = BACKENDS[select_backend(backend)]
+    name = select_backend(backend, device=qkv.device, dtype=qkv.dtype, head_width=qkv.shape[6])
+    run = BACKENDS[name]
     return run(qkv, bias_table, pad_qkv, window=window, shift=shift, legacy_bias_index=legacy_bias_index)
 
 

@@ -38,12 +38,15 @@ class BoxGroup(NamedTuple):
     offset: Size3
     """As `relative_position_index` needs them; without the official numbering equal for equal boxes."""
 
+    def bias_index(self, device: torch.device) -> Tensor:
+        """(S, S) int64: rows of the bias table."""
+        return relative_position_index(
+            self.box, self.window, device=device, within=self.within, offset=self.offset
+        )
+
     def bias(self, table: Tensor) -> Tensor:
         """(heads, S, S) of a bias table (rows, heads)."""
-        index = relative_position_index(
-            self.box, self.window, device=table.device, within=self.within, offset=self.offset
-        )
-        return bias_of(table, index)
+        return bias_of(table, self.bias_index(table.device))
 
 
 class BoxOrder(NamedTuple):

@@ -138,7 +138,7 @@ def _regions(
 ) -> Iterator[tuple[tuple[Segment, ...], tuple[slice, ...]]]:
     """The places of the boxes of one shape: the segments of the three axes and the slices (B, t, h, w) that
     they cover. More than TOKENS_AT_ONCE tokens are taken clip by clip, one row of boxes at a time."""
-    if batch * math.prod(segment.stop - segment.start for segment in segments) <= TOKENS_AT_ONCE:
+    if batch * math.prod([segment.stop - segment.start for segment in segments]) <= TOKENS_AT_ONCE:
         yield segments, (slice(None), *(slice(segment.start, segment.stop) for segment in segments))
         return
     t, h, w = segments

@@ -17,6 +17,7 @@ from videoswin.model.frozen.block import FrozenLayer, FrozenNorm, Route, frozen_
 from videoswin.model.frozen.edges import FrozenEmbedding, FrozenMerging
 from videoswin.model.frozen.linear import FrozenPrecision
 from videoswin.model.swin import Stage, VideoSwin
+from videoswin.ops import select_backend
 from videoswin.values import Size3
 
 KEPT_ROUTES = 4
@@ -110,8 +111,10 @@ class FrozenSwin(nn.Module):
 
 
 def can_freeze(model: VideoSwin) -> bool:
-    """Whether all attention is computed by the backend `boxes`: who asks for another one gets it."""
-    return all(module.backend == "boxes" for module in model.modules() if isinstance(module, WindowAttention))
+    """Whether all attention is computed as the backend `boxes` does it, the choice on a CPU: who asks for
+    another backend gets it."""
+    attentions = (module for module in model.modules() if isinstance(module, WindowAttention))
+    return all(select_backend(attention.backend) == "boxes" for attention in attentions)
 
 
 def _freeze(stage: Stage, merging: PatchMerging | None, precision: FrozenPrecision) -> _Stage:
