@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
+from torch.profiler import DeviceType
 
+<<<<<<< ours
 from videoswin.bench.parts import part_of, profile_step
 from videoswin.bench.precisions import EAGER, FROZEN
+=======
+from videoswin.bench.device import CPU
+from videoswin.bench.parts import part_of, profile_step, times_of
+from videoswin.bench.precisions import eager
+>>>>>>> theirs
 from videoswin.bench.steps import STEPS
 from videoswin.model import SwinConfig, VideoSwin
 
@@ -19,7 +28,7 @@ LEARNT = {"patch embedding", "qkv", "attention", "projection", "MLP", "norms", "
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_parts_of_a_step(mode, backend):
     model = VideoSwin(MICRO, attention_backend=backend)
-    step = STEPS[mode](model, EAGER["fp32"])
+    step = STEPS[mode](model, eager(CPU)["fp32"])
     clips = torch.randn(1, 3, 4, 24, 24)
     step(clips)
     times = profile_step(model, step, clips)
@@ -58,3 +67,40 @@ def test_parts_of_a_frozen_model(precision):
 )
 def test_names_of_parts_in_every_model(name, part):
     assert part_of(name, nn.Identity()) == part
+
+
+def event(
+    name: str, device: DeviceType, *, cpu: float, gpu: float, is_range: bool = False
+) -> SimpleNamespace:
+    """What the profiler records of one operator or kernel, times in microseconds."""
+    return SimpleNamespace(
+        name=name,
+        device_type=device,
+        cpu_parent=None,
+        sequence_nr=-1,
+        time_range=SimpleNamespace(start=0),
+        self_cpu_time_total=cpu,
+        self_device_time_total=gpu,
+        is_user_annotation=is_range,
+    )
+
+
+def test_on_a_gpu_time_is_that_of_kernels():
+    """The shape of what a CUDA profile has: an operator in a part, its kernel, a copy, and the shadow of our
+    range among the kernels."""
+    attention = event("part: attention", DeviceType.CPU, cpu=1e6, gpu=0)
+    operator = event("aten::mm", DeviceType.CPU, cpu=5e6, gpu=3e6)
+    operator.cpu_parent = attention
+    shadow = event("part: attention", DeviceType.CUDA, cpu=0, gpu=3e6, is_range=True)
+    kernels = [
+        event("gemm", DeviceType.CUDA, cpu=0, gpu=1e6),
+        event("gemm", DeviceType.CUDA, cpu=0, gpu=2e6),
+        event("Memcpy HtoD", DeviceType.CUDA, cpu=0, gpu=4e6),
+    ]
+    times = times_of([attention, operator, shadow, *kernels], on_device=True, has_parts=True)
+    assert times.kernels == {"Memcpy HtoD": 4, "gemm": 3}
+    assert times.num_kernels == 2
+    assert times.operators == {"aten::mm": 3}
+    assert times.parts["qkv"] == (3, 0)
+    without = times_of([attention, operator, *kernels], on_device=True, has_parts=False)
+    assert without.parts == {}

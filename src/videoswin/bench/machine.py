@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from videoswin.bench.device import CPU, describe
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
@@ -20,12 +22,15 @@ class Machine:
     bf16_products: bool
     torch: str
     load: float
+    accelerator: str = ""
+    """The GPU that computes, if one does."""
 
     def __str__(self) -> str:
         products = "fp32 and bf16" if self.bf16_products else "fp32"
+        accelerator = f"{self.accelerator}; " if self.accelerator else ""
         return (
-            f"{self.processor}, {self.cores} cores ({products} products), {self.threads} threads, "
-            f"torch {self.torch}, load {self.load:.1f}"
+            f"{accelerator}{self.processor}, {self.cores} cores ({products} products), "
+            f"{self.threads} threads, torch {self.torch}, load {self.load:.1f}"
         )
 
 
@@ -35,8 +40,8 @@ def use_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def machine() -> Machine:
-    """This machine, now."""
+def machine(device: torch.device = CPU) -> Machine:
+    """This machine, now, with the device that computes."""
     return Machine(
         processor=_processor(),
         cores=os.cpu_count() or 1,
@@ -44,6 +49,7 @@ def machine() -> Machine:
         bf16_products=has_bf16_products(),
         torch=torch.__version__,
         load=os.getloadavg()[0],
+        accelerator=describe(device),
     )
 
 

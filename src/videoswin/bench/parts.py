@@ -3,21 +3,23 @@
 The profiler sees operators; hooks name the part that is running. An operator of the backward pass belongs to
 the part whose forward operator has its sequence number. Inside attention and MLP, where models join layers,
 the kind of operator tells parts apart; torchvision, whose attention is one function with both its linear
-layers in it, so has its output projection under qkv.
+layers in it, so has its output projection under qkv. On a GPU the time of an operator is that of the kernels
+it starts. A compiled model is not asked for its parts: hooks would make it compile another one.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd.profiler import record_function
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import DeviceType, profile
 
+from videoswin.bench.device import activities, seconds_of
 from videoswin.bench.steps import Step
 
 PARTS = {
@@ -47,24 +49,56 @@ JOINED = {
 OPTIMIZER, REST = "optimizer", "the rest"
 _MARK = "part: "
 _BACKWARD = "autograd::engine::evaluate_function: "
+_NO_KERNEL = ("Memcpy", "Memset")
 NUM_OPERATORS = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartTimes:
-    """Seconds of one step. parts: name to (forward, backward); operators: the ones that take longest."""
+    """Seconds of one step. parts: name to (forward, backward); operators and kernels: the ones that take
+    longest; num_kernels: how often one was started. On a CPU there are no kernels."""
 
     parts: dict[str, tuple[float, float]]
     operators: dict[str, float]
+    kernels: dict[str, float]
+    num_kernels: int
 
 
-def profile_step(model: nn.Module, step: Step, clips: Tensor) -> PartTimes:
-    """One step under the profiler, which adds a few percent. The model is unchanged afterwards."""
-    with _marked(model), profile(activities=[ProfilerActivity.CPU]) as profiled:
-        step(clips)
+def profile_step(model: nn.Module, step: Step, clips: Tensor, *, has_parts: bool = True) -> PartTimes:
+    """One step under the profiler, which adds a few percent, on the device of the clips. The model is
+    unchanged afterwards."""
+    marked = _marked(model) if has_parts else contextlib.nullcontext()
+    with marked, profile(activities=activities(clips.device)) as profiled:
+        seconds_of(lambda: step(clips), clips.device)  # waits for the device
     events = profiled.events()
     assert events is not None
-    return PartTimes(parts=_by_part(events), operators=_by_operator(events))
+    return times_of(events, on_device=clips.device.type != "cpu", has_parts=has_parts)
+
+
+def times_of(events: Any, *, on_device: bool, has_parts: bool) -> PartTimes:
+    """What the profiler's events say. on_device: count the time of kernels instead of the processor's."""
+    kernels = [event for event in events if event.device_type != DeviceType.CPU and not _is_range(event)]
+    operators = [event for event in events if event.device_type == DeviceType.CPU]
+    seconds = _device_seconds if on_device else _cpu_seconds
+    return PartTimes(
+        parts=_by_part(operators, seconds) if has_parts else {},
+        operators=_longest(operators, seconds),
+        kernels=_longest(kernels, _device_seconds),
+        num_kernels=sum(not event.name.startswith(_NO_KERNEL) for event in kernels),
+    )
+
+
+def _cpu_seconds(event: Any) -> float:
+    return float(event.self_cpu_time_total) / 1e6
+
+
+def _device_seconds(event: Any) -> float:
+    return float(event.self_device_time_total) / 1e6
+
+
+def _is_range(event: Any) -> bool:
+    """Whether an event of the device is the shadow of a range that the host opened, such as ours."""
+    return bool(event.is_user_annotation) or event.name.startswith(_MARK)
 
 
 def part_of(name: str, module: nn.Module) -> str | None:
@@ -109,7 +143,7 @@ def _modules_of_parts(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
         yield module, part
 
 
-def _by_part(events: Any) -> dict[str, tuple[float, float]]:
+def _by_part(events: Any, seconds_of_event: Callable[[Any], float]) -> dict[str, tuple[float, float]]:
     """Self times summed by part, the longest first."""
     part_of_number: dict[int, str] = {}
     for event in sorted(events, key=lambda event: event.time_range.start):
@@ -121,16 +155,17 @@ def _by_part(events: Any) -> dict[str, tuple[float, float]]:
         node = _node(event)
         part = _forward_part(event) if node is None else part_of_number.get(node.sequence_nr)
         part = _told_apart(event, part or REST)
-        seconds[part][node is not None] += event.self_cpu_time_total / 1e6
+        seconds[part][node is not None] += seconds_of_event(event)
     order = sorted(seconds, key=lambda part: -sum(seconds[part]))
     return {part: (seconds[part][0], seconds[part][1]) for part in order}
 
 
-def _by_operator(events: Any) -> dict[str, float]:
+def _longest(events: Any, seconds_of_event: Callable[[Any], float]) -> dict[str, float]:
+    """Self times summed by name, without our own ranges."""
     seconds: defaultdict[str, float] = defaultdict(float)
     for event in events:
         if not event.name.startswith(_MARK):
-            seconds[event.name] += event.self_cpu_time_total / 1e6
+            seconds[event.name] += seconds_of_event(event)
     longest = sorted(seconds, key=lambda name: -seconds[name])[:NUM_OPERATORS]
     return {name: seconds[name] for name in longest}
 

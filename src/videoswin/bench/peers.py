@@ -47,8 +47,8 @@ def torchvision_model(folder: str, config: SwinConfig, state_dict: dict[str, Ten
     return model.eval()
 
 
-def our_model(backend: str, config: SwinConfig, state_dict: dict[str, Tensor]) -> nn.Module:
-    """Our model with one attention backend, in eval mode."""
+def our_model(backend: str | None, config: SwinConfig, state_dict: dict[str, Tensor]) -> nn.Module:
+    """Our model with one attention backend (None: the one that is chosen for its device), in eval mode."""
     model = VideoSwin(config, attention_backend=backend)
     model.load_state_dict(state_dict, strict=True)
     return model.eval()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-from videoswin.bench.arms import ArmsConfig, Source, build
+from videoswin.bench.arms import ArmsConfig, build
+from videoswin.bench.job import Job, find_arm
 from videoswin.bench.machine import Machine, machine, use_threads
-from videoswin.bench.memory import MemoryJob, find_arm, peak_memory
+from videoswin.bench.memory import peak_memory
 from videoswin.bench.precisions import Precision
 from videoswin.bench.roofline import needed_multiply_adds
 from videoswin.bench.steps import STEPS, Mode, Step, random_clips
@@ -18,7 +19,7 @@ from videoswin.errors import ConfigError
 from videoswin.model import VARIANTS
 from videoswin.values import Size3
 
-_FASTEST: dict[Mode, Source] = {"inference": "frozen", "training": "boxes"}
+_FASTEST: dict[Mode, str] = {"inference": "frozen", "training": "boxes"}
 BASE = Size3(32, 224, 224)
 """Where the two series cross, and what growth is measured from."""
 
@@ -117,7 +118,7 @@ def run(config: ScalingConfig) -> Iterator[tuple[str, Scaling | None]]:
 
 def _point(config: ScalingConfig, arms: ArmsConfig, arm: str, size: Size3, seconds: list[float]) -> Point:
     threads = torch.get_num_threads()
-    job = MemoryJob(arms=arms, arm=arm, mode=config.mode, size=size, batch_size=1, threads=threads)
+    job = Job(arms=arms, arm=arm, mode=config.mode, size=size, batch_size=1, threads=threads)
     return Point(
         size=size,
         # Other work on the machine only ever makes a round slower.
