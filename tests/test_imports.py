@@ -136,6 +136,12 @@ def test_the_package_itself_needs_torch_numpy_and_safetensors_only():
     }
 
 
+def test_prediction_does_not_load_the_compiler():
+    loaded = modules_after("import videoswin; videoswin.Predictor")
+    assert "videoswin.predict.predictor" in loaded
+    assert "torch._dynamo" not in loaded  # a second
+
+
 @pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS)])
 def test_help_loads_neither_torch_nor_lightning(arguments):
     run = f"from videoswin.cli.main import main\ntry: main({arguments})\nexcept SystemExit: pass\nimport sys"

@@ -9,14 +9,9 @@ import torch
 from torch import nn
 from torch.profiler import DeviceType
 
-<<<<<<< ours
-from videoswin.bench.parts import part_of, profile_step
-from videoswin.bench.precisions import EAGER, FROZEN
-=======
 from videoswin.bench.device import CPU
 from videoswin.bench.parts import part_of, profile_step, times_of
-from videoswin.bench.precisions import eager
->>>>>>> theirs
+from videoswin.bench.precisions import eager, frozen
 from videoswin.bench.steps import STEPS
 from videoswin.model import SwinConfig, VideoSwin
 
@@ -46,7 +41,7 @@ def test_parts_of_a_step(mode, backend):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_parts_of_a_frozen_model(precision):
     model = VideoSwin(MICRO, attention_backend="boxes").eval()
-    step = STEPS["inference"](model, FROZEN[precision])
+    step = STEPS["inference"](model, frozen(CPU)[precision])
     clips = torch.randn(1, 3, 4, 24, 24)
     step(clips)
     times = profile_step(model, step, clips)

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from videoswin.model import SwinConfig, VideoSwin, recomputed
+from videoswin.model.memory import _Storages
+from videoswin.model.options import Recompute, Residual
 from videoswin.model.recomputed import norm_linear, norm_mlp
 
 WIDTH = 6
@@ -139,3 +141,58 @@ def test_a_block_keeps_its_input_qkv_attention_and_the_sum_after_it(
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model.layers[0](x)
     assert sum(kept.values()) == times_the_tokens * x.numel()
+
+
+def held(recompute: Recompute | None, residual: Residual, dtype: torch.dtype) -> float:
+    """What a block of plain layers, as they are on a GPU, holds for its backward pass beside the sum it
+    gives, in passes of its tokens in `dtype`."""
+    config = SwinConfig(embed_dim=64, depths=(1,), num_heads=(2,), window=(2, 3, 3), num_classes=2)
+    model = VideoSwin(
+        config, residual=residual, recompute=recompute or "blocks", recompute_stages=recompute is not None
+    )
+    tokens = torch.Size((1, 8, 24, 24, 64))
+    with (
+        _Storages(known=model.parameters()) as storages,
+        torch.autocast("cpu", dtype, enabled=dtype != torch.float32),
+    ):
+        x = model._as_residual(torch.randn(tokens)).requires_grad_()
+        out = model.layers[0](x)
+        del x
+    assert out.requires_grad
+    return (storages.live - out.nbytes) / (tokens.numel() * dtype.itemsize)
+
+
+@pytest.mark.parametrize(
+    ("recompute", "passes"),
+    # Input, qkv 3, attention, sum and hidden layer 4; plain layers also keep two norms and GELU's 4.
+    [(None, 16), ("light", 10), ("mlp", 6), ("blocks", 1)],
+)
+def test_plain_layers_hold_what_is_not_computed_again(recompute, passes, monkeypatch):
+    monkeypatch.setattr(recomputed, "_trains_on_cpu", lambda x: False)
+    assert held(recompute, "fp32", torch.float32) == pytest.approx(passes, abs=0.2)
+
+
+@pytest.mark.parametrize(("residual", "passes"), [("bf16", 10), ("fp32", 12)])
+def test_a_float32_sum_is_held_at_twice_the_size(residual, passes, monkeypatch):
+    monkeypatch.setattr(recomputed, "_trains_on_cpu", lambda x: False)
+    assert held("light", residual, torch.bfloat16) == pytest.approx(passes, abs=0.2)
+
+
+@pytest.mark.parametrize("recompute", ["light", "mlp", "blocks"])
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_what_is_computed_again_gives_the_same_gradients(recompute, on_cpu, monkeypatch):
+    monkeypatch.setattr(recomputed, "_trains_on_cpu", lambda x: on_cpu)
+    gradients = []
+    for stages in (0, 1):
+        torch.manual_seed(0)
+        config = SwinConfig(embed_dim=16, depths=(2,), num_heads=(2,), window=(2, 3, 3), num_classes=2)
+        model = VideoSwin(config, drop_path_rate=0.5, recompute=recompute, recompute_stages=stages)
+        torch.manual_seed(1)
+        model(torch.full((3, 3, 4, 24, 24), 7, dtype=torch.uint8)).square().sum().backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize("recompute", [None, "mlp"])
+def test_a_cpu_keeps_no_hidden_layer_that_is_to_be_computed_again(recompute):
+    assert held(recompute, "fp32", torch.float32) == pytest.approx(6 if recompute else 10, abs=0.2)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from videoswin.errors import WeightsError
 from videoswin.model import SwinConfig, VideoSwin
@@ -33,6 +36,28 @@ def test_softmax_comes_before_the_mean() -> None:
     shares = mean_probabilities(ChannelScores(), clips, views_per_pass=4)
     torch.testing.assert_close(shares, ((sure + 2 * mild) / 3)[None])
     assert shares.argmax() == 1
+
+
+class Moves(TorchFunctionMode):
+    """Sees every tensor that is moved while it is on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[tuple[int, ...], torch.dtype, bool]] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is Tensor.to and isinstance(args[1], torch.device):
+            self.seen.append((tuple(args[0].shape), args[0].dtype, kwargs.get("non_blocking", False)))
+        return func(*args, **kwargs)
+
+
+def test_clips_go_to_the_device_as_bytes_and_without_waiting(model: VideoSwin) -> None:
+    """They are normalised there; float32 would be four times as much to move."""
+    clips = torch.randint(0, 256, (1, 3, 3, 4, 32, 32), dtype=torch.uint8)
+    with Moves() as moves:
+        mean_probabilities(model, clips, views_per_pass=2)
+    assert moves.seen == [(shape, torch.uint8, True) for shape in ((2, 3, 4, 32, 32), (1, 3, 4, 32, 32))]
 
 
 def test_each_video_keeps_its_own_views() -> None:

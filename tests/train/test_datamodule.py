@@ -177,3 +177,4 @@ def test_transfer_keeps_names_on_the_cpu(videos: Path) -> None:
     assert moved.clips.is_meta
     assert moved.labels.is_meta
     assert torch.equal(moved.indices, batch.indices)  # type: ignore[attr-defined]
+    assert batch.clips.dtype == moved.clips.dtype == torch.uint8  # type: ignore[attr-defined]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from tests.train.material import CLASSES, micro_config
 from videoswin.data.dataset import Batch
 from videoswin.errors import ConfigError, NonFiniteLossError
+from videoswin.model.compiling import compile_blocks
+from videoswin.train import assemble
 from videoswin.train.config import TrainConfig
 from videoswin.train.data_config import DataConfig
 from videoswin.train.module import TrainModule
@@ -102,6 +107,30 @@ def test_frozen_stages_stay_and_deeper_blocks_learn_faster(videos: Path, tmp_pat
     assert not any(name.startswith(("patch_embed.", "layers.0.")) for name in changed)
 
 
+def test_a_run_that_saves_time_and_memory_where_it_can(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled without generating code, which would take a minute; attention as one graph can hold it."""
+    monkeypatch.setenv("VIDEOSWIN_ATTENTION", "reference")
+    graphs = CompileCounterWithBackend("aot_eager")
+    monkeypatch.setattr(assemble, "compile_blocks", partial(compile_blocks, backend=graphs))
+    config = micro_config(videos, tmp_path / "run", epochs=1)
+    config = replace(
+        config,
+        precision="bf16",
+        residual="bf16",
+        drop_path_rate=0.5,
+        skip_dropped=True,
+        recompute_stages=2,
+        recompute="mlp",
+        compile_blocks=True,
+    )
+    torch._dynamo.reset()
+    result = train(config)
+    assert graphs.frame_count > 0
+    assert math.isfinite(column(result.output, "val/loss")[0])
+
+
 def several_config(videos: Path, output: Path) -> TrainConfig:
     """Each video has its class, and the first of each has both."""
     listing = output.parent / "several.csv"
@@ -142,6 +171,9 @@ def test_more_frozen_stages_than_there_are(videos: Path, tmp_path: Path) -> None
         ({"patience": -1}, "patience is -1, allowed: 0 or more"),
         ({"freeze_stages": -1}, "freeze_stages is -1, allowed: 0 or more"),
         ({"recompute_stages": -1}, "recompute_stages is -1, allowed: 0 or more"),
+        ({"recompute": "all"}, "recompute is 'all', allowed: light, mlp, blocks"),
+        ({"residual": "fp16"}, "residual is 'fp16', allowed: fp32, bf16"),
+        ({"residual": "bf16"}, "residual is 'bf16', allowed: fp32, or bf16 with precision bf16"),
         ({"max_skipped": -1}, "max_skipped is -1, allowed: 0 or more"),
         ({"ema_decay": 1.0}, "ema_decay is 1.0, allowed: at least 0 and less than 1"),
         ({"class_weights": "some"}, "class_weights is 'some', allowed: none, balanced"),
@@ -165,10 +197,14 @@ def test_wrong_layer_decay(decay: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "features", [{"freeze_stages": 1}, {"compile_blocks": True}, {"recompute_stages": 1}]
+    "features",
+    [
+        *({"freeze_stages": 1}, {"compile_blocks": True}, {"recompute_stages": 1}, {"recompute": "mlp"}),
+        *({"residual": "bf16", "precision": "bf16"}, {"skip_dropped": True}),
+    ],
 )
 def test_what_only_a_video_swin_has(features: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"allowed: (0|false) with peer r3d_18"):
+    with pytest.raises(ConfigError, match=r"allowed: (0|false|blocks|fp32) with peer r3d_18"):
         TrainConfig(data=DataConfig(train="videos"), peer="r3d_18", **features)
 
 

@@ -13,6 +13,7 @@ from tests.train.material import CLIP, MICRO, micro_config
 from videoswin.data.augment import Augment
 from videoswin.errors import ConfigError
 from videoswin.model import VideoSwin
+from videoswin.model.options import Recompute
 from videoswin.train import memory
 from videoswin.train.config import TrainConfig
 from videoswin.train.memory import USABLE, choose_micro_batch
@@ -128,3 +129,16 @@ def test_the_model_stays_as_it_is(model: nn.Module, monkeypatch: pytest.MonkeyPa
     assert not model.training
     assert not any(parameter.is_meta for parameter in model.parameters())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(("recompute", "micro_batch"), [("blocks", 2), ("light", 4)])
+def test_a_gpu_keeps_more_unless_its_layers_are_computed_again(
+    recompute: Recompute, micro_batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a GPU with room for five clips of what a CPU keeps."""
+    model = VideoSwin(MICRO, recompute=recompute, recompute_stages=2 if recompute == "light" else 0)
+    weights = 3 * 4 * sum(parameter.numel() for parameter in model.parameters())
+    free = (weights + 5.1 * bytes_of_a_clip(model)) / USABLE
+    monkeypatch.setattr(memory.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(memory.torch.cuda, "mem_get_info", lambda: (round(free), round(free)))
+    assert choose(config_of(global_batch=4, augment=Augment()), model) == micro_batch

@@ -413,3 +413,12 @@ def test_t10_an_update_whose_scaled_gradient_overflows_is_left_out_so_often_only
         run(module, [batch_of(0)] * 5, [], plugins=[precision])
     assert torch.equal(module.model.head.weight, before)
     assert scaler.get_scale() == 2.0**97  # halved by each of the three
+
+
+@pytest.mark.parametrize("has_scaler", [False, True])
+def test_the_optimizer_is_one_pass_unless_gradients_are_scaled(has_scaler: bool) -> None:
+    guard = NonFiniteGuard(
+        SAMPLES, folder=Path(), seed=0, policy="stop", max_skipped=0, has_scaler=has_scaler
+    )
+    chosen = module_of(guard=guard).configure_optimizers()
+    assert {group["fused"] for group in chosen["optimizer"].param_groups} == {not has_scaler}

@@ -234,6 +234,9 @@ def test_an_inflation_of_nothing_is_refused(pretrained: Path) -> None:
 
 def test_regularisation_reaches_the_model() -> None:
     config = replace(micro_config(Path("v"), Path("r")), head_dropout=0.25, recompute_stages=1)
+    config = replace(config, recompute="mlp", precision="bf16", residual="bf16", skip_dropped=True)
     model = build_model(config, None, labels=LABELS)
-    assert model.dropout.p == 0.25
-    assert [stage.recomputes for stage in model.layers] == [True, False]
+    assert (model.dropout.p, model.residual) == (0.25, "bf16")
+    blocks = [stage.blocks[0] for stage in model.layers]
+    assert [block.recompute for block in blocks] == ["mlp", None]
+    assert all(block.drop_path.skips for block in blocks)

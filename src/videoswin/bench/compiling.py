@@ -16,7 +16,7 @@ from torch import nn
 
 from videoswin.bench.job import Job, in_fresh_process, parse, start
 from videoswin.model import VideoSwin
-from videoswin.train.compiling import compile_blocks
+from videoswin.model.compiling import compile_blocks
 
 VARIANTS = 64
 """Of one function that torch may keep."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from videoswin.predict.arithmetic import Precision as FrozenPrecision
-from videoswin.predict.arithmetic import ready
+from videoswin.predict.arithmetic import Speed, ready
 
 Precision = Literal["fp32", "tf32", "bf16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -55,7 +55,8 @@ def eager(device: torch.device) -> dict[Precision, Arithmetic]:
 
 
 def frozen(device: torch.device) -> dict[Precision, Arithmetic]:
-    """What prediction and evaluation make of our model on this device."""
+    """What prediction and evaluation make of our model on this device, at their fastest: on CUDA with
+    compiled blocks and CUDA graphs."""
     table: dict[Precision, Arithmetic] = {
         "fp32": _frozen("fp32", device, torch.float32, 1e-3),
         "bf16": _frozen("bf16", device, torch.bfloat16, 1e-1),
@@ -92,5 +93,7 @@ def _autocasted(autocast: Context, model: nn.Module) -> Infer:
 def _frozen(
     precision: FrozenPrecision, device: torch.device, dtype: torch.dtype, tolerance: float
 ) -> Arithmetic:
-    prepare = partial(ready, precision=precision, device=device)
+    is_cuda = device.type == "cuda"
+    speed = Speed(compile_blocks=is_cuda, cuda_graphs=is_cuda)
+    prepare = partial(ready, precision=precision, device=device, speed=speed)
     return Arithmetic(prepare=prepare, autocast=None, dtype=dtype, tolerance=tolerance)

@@ -56,6 +56,8 @@ def evaluate(
     views_per_pass: int = 4,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
+    compile_blocks: bool = False,
+    cuda_graphs: bool = False,
 ) -> int:
     """Measure weights on labelled videos as the paper does: softmax of every view, then the mean over views.
 
@@ -83,10 +85,13 @@ def evaluate(
         views_per_pass: Views the model gets at once; bounds the memory.
         device: auto, cpu, cuda, cuda:1, mps ...; auto is CUDA where present, else the CPU.
         precision: How the model computes.
+        compile_blocks: On CUDA: compile the blocks first (torch.compile), for many videos.
+        cuda_graphs: On CUDA: record what the model launches and replay it, for passes of few views.
     """
     parsed_views = Views.parse(views)
     from videoswin.evaluate import EvaluateConfig
     from videoswin.evaluate.job import job
+    from videoswin.predict import Speed
 
     config = EvaluateConfig(
         views=parsed_views,
@@ -98,6 +103,7 @@ def evaluate(
         views_per_pass=views_per_pass,
         device=device,
         precision=precision,
+        speed=Speed(compile_blocks=compile_blocks, cuda_graphs=cuda_graphs),
     )
     with job():
         try:

@@ -25,6 +25,8 @@ def predict(
     device: str = "auto",
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     untrusted: bool = False,
+    compile_blocks: bool = False,
+    cuda_graphs: bool = False,
 ) -> int:
     """Name the action in video files, or in all videos below a folder.
 
@@ -42,16 +44,23 @@ def predict(
             gets the same classes as in fp32, else fp32, and says so on stderr.
         untrusted: For videos of strangers: decode each in a process of its own that may write no file and has
             limits of memory and time; if it crashes, that is the fault of one video. Linux.
+        compile_blocks: On CUDA: compile the blocks first (torch.compile), for many videos.
+        cuda_graphs: On CUDA: record what the model launches and replay it, for passes of few views.
     """
     if top < 1:
         raise ConfigError(f"top is {top}; allowed: 1 or more")
     parsed_views = Views.parse(views)
     from videoswin.data.inputs import list_videos
-    from videoswin.predict import Predictor
+    from videoswin.predict import Predictor, Speed
 
     paths = list_videos(videos)
     predictor = Predictor(
-        weights, views=parsed_views, device=device, precision=precision, untrusted=untrusted
+        weights,
+        views=parsed_views,
+        device=device,
+        precision=precision,
+        untrusted=untrusted,
+        speed=Speed(compile_blocks=compile_blocks, cuda_graphs=cuda_graphs),
     )
     num_bad, reason = 0, ""
     for prediction in _with_progress(predictor.each(paths), total=len(paths)):

@@ -27,7 +27,7 @@ from videoswin.data.loader import eval_loader
 from videoswin.errors import AnnotationError, ConfigError, DatasetError, DecodeError
 from videoswin.evaluate.job import gather, together
 from videoswin.evaluate.report import Report, measure_samples
-from videoswin.predict import Precision, Predictor
+from videoswin.predict import Precision, Predictor, Speed
 from videoswin.predict.classifier import Classifier, read_classifier
 from videoswin.predict.peer_weights import read_published
 from videoswin.values import ClipSpec, Views
@@ -60,6 +60,9 @@ class EvaluateConfig:
     views_per_pass: int = 4
     """Views the model gets at once; bounds the memory (official: 4 for Swin-T, -S and -B on Kinetics)."""
 
+    speed: Speed = field(default_factory=Speed)
+    """What makes the model faster on a GPU."""
+
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ConfigError(f"batch_size is {self.batch_size}; allowed: 1 or more")
@@ -88,6 +91,7 @@ def evaluate(
             device=config.device,
             precision=config.precision,
             views_per_pass=config.views_per_pass,
+            speed=config.speed,
             activation="sigmoid" if annotations.is_multi_label else "softmax",
         )
     _require_same_everywhere(annotations)

@@ -6,13 +6,17 @@ Nothing here partitions, rolls, pads to windows or masks: `ops.window_attention`
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from videoswin.model.designs import Attention
+from videoswin.model.drop_path import DropPath, Kept, add_branch
+from videoswin.model.options import Recompute
 from videoswin.model.recomputed import norm_linear, norm_mlp
 from videoswin.ops import window_attention
 from videoswin.values import Size3
@@ -100,9 +104,9 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
-        """Attention of `norm(x)`, (B, t, h, w, C)."""
-        qkv = norm_linear(x, norm, self.qkv)
+    def forward(self, x: Tensor, norm: nn.LayerNorm, recompute: Recompute | None = None) -> Tensor:
+        """Attention of `norm(x)`, (B, t, h, w, C). recompute: what is not kept for the backward pass."""
+        qkv = norm_linear(x, norm, self.qkv, recompute=recompute)
         qkv = qkv.unflatten(-1, (3, self.num_heads, -1))  # (B, t, h, w, 3, heads, d)
         x = window_attention(
             qkv,
@@ -124,27 +128,9 @@ class Mlp(nn.Module):
         self.fc1 = nn.Linear(width, hidden)
         self.fc2 = nn.Linear(hidden, width)
 
-    def forward(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
-        """The layers of `norm(x)`, (B, t, h, w, C)."""
-        return norm_mlp(x, norm, self.fc1, self.fc2)
-
-
-class DropPath(nn.Module):
-    """Stochastic depth: drops a residual branch of whole samples at `rate` and scales up the kept ones, in
-    training."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(1 - self.rate)
-        return x * kept.div_(1 - self.rate)
-
-    def extra_repr(self) -> str:
-        return f"rate={self.rate:.3f}"
+    def forward(self, x: Tensor, norm: nn.LayerNorm, recompute: Recompute | None = None) -> Tensor:
+        """The layers of `norm(x)`, (B, t, h, w, C). recompute: what is not kept for the backward pass."""
+        return norm_mlp(x, norm, self.fc1, self.fc2, recompute=recompute)
 
 
 class GatedAttention(nn.Module):
@@ -160,8 +146,8 @@ class GatedAttention(nn.Module):
         self.attn = attention
         self.gate = nn.Parameter(torch.zeros(()))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.gate * self.attn(x, self.norm))
+    def forward(self, x: Tensor, recompute: Recompute | None = None) -> Tensor:
+        return cast(Tensor, self.gate * self.attn(x, self.norm, recompute))
 
 
 class SwinBlock(nn.Module):
@@ -183,10 +169,25 @@ class SwinBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width)
         self.mlp = Mlp(width, int(width * mlp_ratio))
         self.drop_path = DropPath(drop_path_rate)
+        self.recompute: Recompute | None = None
+        self.run: Callable[[SwinBlock, Tensor, tuple[Kept, ...]], Tensor] = SwinBlock.add_branches
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop_path(self.attn(x, self.norm1))
+        """(B, t, h, w, C) -> the same shape."""
+        num_branches = 2 if self.temporal is None else 3
+        return self.run(self, x, tuple(self.drop_path.draw(x) for _ in range(num_branches)))
+
+    def add_branches(self, x: Tensor, kept: tuple[Kept, ...]) -> Tensor:
+        """All that a block computes, with nothing random in it: `run` is this, or this compiled. kept: what
+        stochastic depth keeps, branch by branch."""
+        if self.training and self.recompute == "blocks":
+            return cast(Tensor, checkpoint(self._add, x, kept, use_reentrant=False, preserve_rng_state=False))
+        return self._add(x, kept)
+
+    def _add(self, x: Tensor, kept: tuple[Kept, ...]) -> Tensor:
+        again = self.recompute if self.training else None
+        x = add_branch(x, lambda x: self.attn(x, self.norm1, again), kept[0])
         if self.temporal is not None:
-            x = x + self.drop_path(self.temporal(x))
-        x = x + self.drop_path(self.mlp(x, self.norm2))
-        return x  # (B, t, h, w, C)
+            temporal = self.temporal
+            x = add_branch(x, lambda x: temporal(x, again), kept[1])
+        return add_branch(x, lambda x: self.mlp(x, self.norm2, again), kept[-1])

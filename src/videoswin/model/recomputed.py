@@ -6,18 +6,24 @@ twice) is four fifths of a step's activations, and writing it anew each step cos
 again from tokens that are in the cache. So the tokens are worked on some at a time and the backward begins
 with the forward's first steps. The same sums as the plain layers, in another order; deterministic.
 
+A GPU has no such cache, and memory is what it lacks: there the layers are plain, and torch's checkpoints keep
+less where that is asked for (options.py).
+
 C channels, K channels of the hidden layer or the output, rows = B*t*h*w tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
+
+from videoswin.model.options import Recompute
 
 KEPT_ELEMENTS = 2**23 + 2**21
 """A hidden layer of up to so many numbers, as the later stages have it, is kept unless it is bfloat16: to
@@ -27,21 +33,28 @@ ELEMENTS_AT_ONCE = 2**22
 rows for efficient matrix products (measured, docs/log.md)."""
 
 
-def norm_linear(x: Tensor, norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
-    """`linear(norm(x))`: (B, t, h, w, C) -> (B, t, h, w, K). Under autocast the result has its dtype."""
+def norm_linear(
+    x: Tensor, norm: nn.LayerNorm, linear: nn.Linear, *, recompute: Recompute | None = None
+) -> Tensor:
+    """`linear(norm(x))`: (B, t, h, w, C) -> (B, t, h, w, K). Under autocast the result has its dtype.
+
+    recompute: what need not be kept for the backward pass; `blocks` says that the whole block is not.
+    """
     if not _trains_on_cpu(x):
-        return linear(norm(x))  # type: ignore[no-any-return]
+        return _again(lambda x: linear(norm(x)), x, lightly=recompute in ("light", "mlp"))
     out = _NormLinear.apply(  # type: ignore[no-untyped-call]
         x, norm.weight, norm.bias, linear.weight, linear.bias, norm.eps, _compute_dtype(x)
     )
     return out  # type: ignore[no-any-return]
 
 
-def norm_mlp(x: Tensor, norm: nn.LayerNorm, fc1: nn.Linear, fc2: nn.Linear) -> Tensor:
+def norm_mlp(
+    x: Tensor, norm: nn.LayerNorm, fc1: nn.Linear, fc2: nn.Linear, *, recompute: Recompute | None = None
+) -> Tensor:
     """`fc2(gelu(fc1(norm(x))))`: (B, t, h, w, C) -> the same shape. Under autocast the result has its
-    dtype."""
+    dtype. recompute: as in `norm_linear`."""
     if not _trains_on_cpu(x):
-        return fc2(F.gelu(fc1(norm(x))))  # type: ignore[no-any-return]
+        return _plain_mlp(x, norm, fc1, fc2, recompute)
     out = _NormMlp.apply(  # type: ignore[no-untyped-call]
         x,
         norm.weight,
@@ -52,8 +65,35 @@ def norm_mlp(x: Tensor, norm: nn.LayerNorm, fc1: nn.Linear, fc2: nn.Linear) -> T
         fc2.bias,
         norm.eps,
         _compute_dtype(x),
+        recompute != "mlp",
     )
     return out  # type: ignore[no-any-return]
+
+
+def _plain_mlp(
+    x: Tensor, norm: nn.LayerNorm, fc1: nn.Linear, fc2: nn.Linear, recompute: Recompute | None
+) -> Tensor:
+    if recompute == "mlp":
+        return _checkpoint(lambda x: fc2(F.gelu(fc1(norm(x)))), x)
+    is_light = recompute == "light"
+    hidden = _again(lambda x: fc1(norm(x)), x, lightly=is_light)
+    return _again(lambda hidden: fc2(F.gelu(hidden)), hidden, lightly=is_light)
+
+
+def _again(layers: Callable[[Tensor], Tensor], x: Tensor, *, lightly: bool) -> Tensor:
+    """`layers(x)`; if `lightly`, of a cheap function and a linear map only x is kept. The product is not
+    computed again: torch stops when it has the last tensor that it needs, the product's input.
+
+    A compiler keeps what is dear and computes the rest again by itself, and would take this for an order to
+    compute the product again.
+    """
+    return _checkpoint(layers, x) if lightly and not torch.compiler.is_compiling() else layers(x)
+
+
+def _checkpoint(layers: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    # Nothing in these layers is random.
+    out: Tensor = checkpoint(layers, x, use_reentrant=False, preserve_rng_state=False)
+    return out
 
 
 def _trains_on_cpu(x: Tensor) -> bool:
@@ -118,9 +158,11 @@ class _NormMlp(torch.autograd.Function):
         bias2: Tensor,
         eps: float,
         dtype: torch.dtype,
+        may_keep: bool,
     ) -> Tensor:
         rows = x.flatten(0, -2)
-        is_kept = torch.finfo(dtype).bits >= 32 and len(rows) * len(weight1) <= KEPT_ELEMENTS
+        is_small = len(rows) * len(weight1) <= KEPT_ELEMENTS
+        is_kept = may_keep and is_small and torch.finfo(dtype).bits >= 32
         kept = rows.new_empty(len(rows), len(weight1)) if is_kept else None
         ctx.save_for_backward(x, gamma, beta, weight1, bias1, weight2, kept)
         ctx.eps, ctx.dtype = eps, dtype
@@ -156,7 +198,7 @@ class _NormMlp(torch.autograd.Function):
                 sums1.add(grad_hidden, normed)
                 norm.backward(some, grad_hidden @ cast1)
         grads = (norm.grad_x.view_as(x), norm.grad_gamma, norm.grad_beta)
-        return *grads, sums1.weight, sums1.bias, sums2.weight, sums2.bias, None, None
+        return *grads, sums1.weight, sums1.bias, sums2.weight, sums2.bias, None, None, None
 
 
 class _LinearGradient:

@@ -5,11 +5,10 @@ B clips, C channels, T H W frames and pixels, t h w token grid, K classes.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import cast, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from videoswin.errors import ConfigError
 from videoswin.model.blocks import (
@@ -22,6 +21,7 @@ from videoswin.model.blocks import (
 )
 from videoswin.model.config import SwinConfig
 from videoswin.model.designs import Attention, block_attention, gated_attention, top_attentions
+from videoswin.model.options import Recompute, Residual
 from videoswin.ops import requested_backend
 from videoswin.values import Size3
 
@@ -29,20 +29,15 @@ from videoswin.values import Size3
 class Stage(nn.Module):
     """Blocks at one resolution, then, except in the last stage, a merging to the next."""
 
-    def __init__(self, blocks: list[SwinBlock], downsample: PatchMerging | None, *, recomputes: bool) -> None:
-        """recomputes: blocks are computed again in the backward pass, which so needs no memory of them."""
+    def __init__(self, blocks: list[SwinBlock], downsample: PatchMerging | None) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.downsample = downsample
-        self.recomputes = recomputes
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, t, h, w, C) -> the same shape, before merging."""
         for block in self.blocks:
-            if self.recomputes and self.training:
-                x = cast(Tensor, checkpoint(block, x, use_reentrant=False))
-            else:
-                x = block(x)
+            x = block(x)
         return x
 
 
@@ -55,11 +50,14 @@ class VideoSwin(nn.Module):
         head_dropout: Dropout before the classifier; 0.5 in the published recipes.
         recompute_stages: Compute the blocks of so many stages, the first, again in the backward pass: far
             less memory, about a third more time for them. All: the blocks above the last stage, too.
+        recompute: What of these blocks is computed again.
+        residual: Dtype of the sum that runs through the blocks under autocast.
+        skip_dropped: Compute nothing of what stochastic depth leaves out (`drop_path.DropPath`).
         attention_backend: One of `videoswin.ops.BACKENDS`; None is that of VIDEOSWIN_ATTENTION, or what suits
             the device at each call (`videoswin.ops.select_backend`).
 
     Raises:
-        ConfigError: a rate outside [0, 1) or an unknown backend.
+        ConfigError: a rate outside [0, 1), or an unknown backend or option.
     """
 
     def __init__(
@@ -69,13 +67,14 @@ class VideoSwin(nn.Module):
         drop_path_rate: float = 0.0,
         head_dropout: float = 0.0,
         recompute_stages: int = 0,
+        recompute: Recompute = "blocks",
+        residual: Residual = "fp32",
+        skip_dropped: bool = False,
         attention_backend: str | None = None,
     ) -> None:
         super().__init__()
-        for name, rate in (("drop_path_rate", drop_path_rate), ("head_dropout", head_dropout)):
-            if not 0 <= rate < 1:
-                raise ConfigError(f"{name} is {rate!r}; allowed: at least 0 and below 1")
-        self.config = config
+        _check(drop_path_rate, head_dropout, recompute, residual)
+        self.config, self.residual = config, residual
         self.patch_embed = PatchEmbedding(
             config.in_channels, config.embed_dim, Size3(*config.patch), norm=config.patch_norm
         )
@@ -87,7 +86,6 @@ class VideoSwin(nn.Module):
             Stage(
                 [_block(config, stage, block, rate, backend) for block, rate in enumerate(rates[stage])],
                 PatchMerging(config.width(stage)) if stage < last else None,
-                recomputes=stage < recompute_stages,
             )
             for stage in range(config.num_stages)
         )
@@ -97,7 +95,11 @@ class VideoSwin(nn.Module):
                 _layer(config, last, attention, rate, backend)
                 for attention, rate in zip(top, top_rates, strict=True)
             ]
-            self.temporal = Stage(blocks, None, recomputes=recompute_stages >= config.num_stages)
+            self.temporal = Stage(blocks, None)
+        for number, stage in enumerate(self.stages()):
+            for block in cast(list[SwinBlock], stage.blocks):
+                block.drop_path.skips = skip_dropped
+                block.recompute = recompute if min(number, last) < recompute_stages else None
         self.norm = nn.LayerNorm(config.width(config.num_stages - 1))
         self.dropout = nn.Dropout(head_dropout)
         self.head = nn.Linear(config.width(config.num_stages - 1), config.num_classes)
@@ -126,7 +128,7 @@ class VideoSwin(nn.Module):
         x = self.patch_embed(normalise(clips) if clips.dtype == torch.uint8 else clips)
         features = []
         for stage in cast(list[Stage], self.layers):
-            x = stage(x)
+            x = stage(self._as_residual(x))
             features.append(x)
             if stage.downsample is not None:
                 x = stage.downsample(x)
@@ -134,6 +136,35 @@ class VideoSwin(nn.Module):
             features[-1] = self.temporal(features[-1])
         features[-1] = self.norm(features[-1])
         return features
+
+    def stages(self) -> list[Stage]:
+        """All lists of blocks, in the order in which they compute."""
+        above = [] if self.temporal is None else [self.temporal]
+        return [*cast(list[Stage], list(self.layers)), *above]
+
+    def _as_residual(self, x: Tensor) -> Tensor:
+        """The tokens that a stage begins with, in the dtype of the sum that its blocks add to.
+
+        official: autocast decides, so that the sum is float32 before the first merging and half precision
+        after it, as is what a linear layer gives.
+        """
+        if x.is_meta or not torch.is_autocast_enabled(x.device.type):  # meta has no autocast
+            return x
+        if self.residual == "bf16":
+            return x.to(torch.bfloat16)
+        return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _check(drop_path_rate: float, head_dropout: float, recompute: Recompute, residual: Residual) -> None:
+    for name, rate in (("drop_path_rate", drop_path_rate), ("head_dropout", head_dropout)):
+        if not 0 <= rate < 1:
+            raise ConfigError(f"{name} is {rate!r}; allowed: at least 0 and below 1")
+    for name, value, allowed in (
+        ("recompute", recompute, get_args(Recompute)),
+        ("residual", residual, get_args(Residual)),
+    ):
+        if value not in allowed:
+            raise ConfigError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
 
 
 def _block(

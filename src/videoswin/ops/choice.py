@@ -37,7 +37,6 @@ def requested_backend(argument: str | None = None) -> str | None:
     return name
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def select_backend(
     requested: str | None = None,
     *,
@@ -62,6 +61,11 @@ def select_backend(
         return "triton"
     _say_once(reason)
     return "sdpa"
+
+
+# What torch.compiler.assume_constant_result does, which would load the compiler, a second, in every process: the
+# choice is no part of a graph.
+select_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _why_not_triton(device: torch.device, dtype: torch.dtype, head_width: int) -> str | None:

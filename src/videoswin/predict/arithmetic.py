@@ -5,6 +5,7 @@ The one place that decides it, for prediction and evaluation.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from videoswin.errors import ConfigError
 from videoswin.model.frozen import FrozenSwin, can_freeze, computes_bf16_fast
 from videoswin.model.swin import VideoSwin
+from videoswin.predict.cuda_graph import Replayed
 
 Precision = Literal["fp32", "bf16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -22,20 +24,46 @@ LARGEST_DIFFERENCE = 0.02
 """How far a class probability of the first views may be from its float32 value for `choose` to take bf16."""
 
 
-def ready(model: nn.Module, precision: Precision, device: torch.device) -> nn.Module:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Speed:
+    """What makes a Video Swin faster on a GPU and costs time or memory first. compile_blocks: `torch.compile`
+    of its blocks. cuda_graphs: small batches are recorded and replayed (`cuda_graph`)."""
+
+    compile_blocks: bool = False
+    cuda_graphs: bool = False
+
+
+def ready(
+    model: nn.Module, precision: Precision, device: torch.device, *, speed: Speed = Speed()
+) -> nn.Module:
     """`model` on `device` in eval mode, computing in `precision`: clips (B, 3, T, H, W) -> logits (B, K).
 
     On a CPU a Video Swin is frozen (`model.frozen`), a copy of its weights; others compute under autocast.
-    Raises ConfigError for a precision that the model does not have there.
+    Raises ConfigError for a precision or a `speed` that the model does not have there.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}")
+    _check_speed(speed, model, device)
     if device.type == "cpu" and isinstance(model, VideoSwin) and can_freeze(model):
         return FrozenSwin(model.eval(), precision)
     if precision == "int8":
         raise ConfigError("precision is 'int8', which only a Video Swin on a CPU has; allowed: fp32, bf16")
     model = model.to(device).eval()
-    return model if precision == "fp32" else Autocast(model, device)
+    if speed.compile_blocks:
+        from videoswin.model.compiling import compile_blocks  # the compiler takes a second to load
+
+        compile_blocks(model)
+    if precision == "bf16":
+        model = Autocast(model, device)
+    return Replayed(model) if speed.cuda_graphs else model
+
+
+def _check_speed(speed: Speed, model: nn.Module, device: torch.device) -> None:
+    """On a CPU the frozen form is faster than compiled blocks (docs/log.md)."""
+    for name, is_wanted in (("compile_blocks", speed.compile_blocks), ("cuda_graphs", speed.cuda_graphs)):
+        if is_wanted and not (device.type == "cuda" and isinstance(model, VideoSwin)):
+            what = f"{type(model).__name__} on {device}"
+            raise ConfigError(f"{name} is true, which is for a Video Swin on CUDA; allowed for {what}: false")
 
 
 class Autocast(nn.Module):
@@ -57,10 +85,10 @@ class Chosen(nn.Module):
     reason: one line on what was chosen and why; empty before the first views.
     """
 
-    def __init__(self, model: nn.Module, device: torch.device) -> None:
+    def __init__(self, model: nn.Module, device: torch.device, *, speed: Speed = Speed()) -> None:
         super().__init__()
         self.reason = ""
-        self.fp32 = ready(model, "fp32", device)
+        self.fp32 = ready(model, "fp32", device, speed=speed)
         self.bf16: nn.Module | None = None
         if not (isinstance(self.fp32, FrozenSwin) and isinstance(model, VideoSwin)):
             self.reason = f"precision fp32: bf16 is chosen only for a Video Swin on a CPU, not on {device}"

@@ -20,7 +20,7 @@ from videoswin.data.clips import test_views
 from videoswin.data.reader import Reader
 from videoswin.data.sampling import test_indices
 from videoswin.errors import ConfigError, DecodeError
-from videoswin.predict.arithmetic import Chosen, Precision, ready
+from videoswin.predict.arithmetic import Chosen, Precision, Speed, ready
 from videoswin.predict.classifier import Classifier, read_classifier
 from videoswin.predict.views import Activation, mean_probabilities
 from videoswin.values import Prediction, Views
@@ -41,11 +41,12 @@ class Predictor:
     `auto`: CUDA if there is any, else the CPU. views_per_pass: how many views the model gets at once; bounds
     the memory. precision: how the model computes; `auto` compares bf16 with fp32 on the first views and keeps
     what `precision_reason` then says. activation: `sigmoid` for weights of several classes a video.
-    untrusted: decode each video in a process with limits of its own (`data.untrusted`). `labels` (class
-    numbers if the weights have no names) and `clip` are those of the weights.
+    untrusted: decode each video in a process with limits of its own (`data.untrusted`). speed: what makes
+    the model faster on a GPU. `labels` (class numbers if the weights have no names) and `clip` are those of
+    the weights.
 
-    Raises WeightsError for weights that are refused, ConfigError for a device that is not there or views that
-    don't fit the weights' sampling.
+    Raises WeightsError for weights that are refused, ConfigError for a device that is not there, a `speed`
+    that it does not have, or views that don't fit the weights' sampling.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Predictor:
         views_per_pass: int = 4,
         activation: Activation = "softmax",
         untrusted: bool = False,
+        speed: Speed = Speed(),
     ) -> None:
         if views_per_pass < 1:
             raise ConfigError(f"views_per_pass is {views_per_pass}; allowed: 1 or more")
@@ -72,9 +74,9 @@ class Predictor:
         self._reader: Reader = "untrusted" if untrusted else "pyav"
         self._activation = activation
         if precision == "auto":
-            self.model: nn.Module = Chosen(loaded.model, self.device)
+            self.model: nn.Module = Chosen(loaded.model, self.device, speed=speed)
         else:
-            self.model = ready(loaded.model, precision, self.device)
+            self.model = ready(loaded.model, precision, self.device, speed=speed)
 
     def __call__(self, path: str | os.PathLike[str]) -> Prediction:
         """The classes of one video, most probable first. Raises DecodeError when the file can't be used."""

@@ -31,7 +31,8 @@ def mean_probabilities(
 ) -> Tensor:
     """Class probabilities of B videos from V views each (Sec. 4.1; official: `average_clips='prob'`).
 
-    clips: (B, V, 3, T, H, W) uint8 on any device; each pass is moved to the model's. A pass holds views of
+    clips: (B, V, 3, T, H, W) uint8 on any device; each pass is moved to the model's, from pinned memory while
+    the one before computes. A pass holds views of
     one video only, so the numbers of a video do not depend on which others are in the batch; one clip of the
     paper's size is 25,000 tokens and fills a GPU. views_per_pass bounds the memory and changes the result by
     rounding at most. Returns (B, K) float32 on the model's device. Raises WeightsError when a score is NaN or
@@ -42,7 +43,7 @@ def mean_probabilities(
     rows = []
     for views in clips:  # (V, 3, T, H, W)
         passes = views.split(views_per_pass)
-        logits = torch.cat([model(part.to(device)).float() for part in passes])  # (V, K)
+        logits = torch.cat([model(part.to(device, non_blocking=True)).float() for part in passes])  # (V, K)
         if not bool(logits.isfinite().all()):
             raise WeightsError(
                 "the model's scores are NaN or infinite; the weights are damaged or need a higher precision"

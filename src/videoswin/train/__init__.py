@@ -8,8 +8,8 @@ Which file does what, in reading order:
   model), datamodule and checks (its videos), memory (clips at once), describe, trainer, final, result,
   output, trial; packages.
 - The model under Lightning: assemble, module, losses, scores, multi_label, gradients, groups, schedule, ema,
-  freezing, compiling, nonfinite.
-- Around the steps: callbacks, patience, progress, speed.
+  freezing, nonfinite.
+- Around the steps: callbacks, patience, progress, speed, waiting.
 - Stopping and going on: saving, resume, state, position, signals; checkpoint/ (what is on the disk).
 - Several processes: strategy, watch (and videoswin.launch, videoswin.ranks).
 - What is written and drawn: loggers, metrics_file, growing_file, curves, report/.

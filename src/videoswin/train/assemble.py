@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from videoswin.data.annotations import Sample
 from videoswin.errors import ConfigError
 from videoswin.model import VideoSwin
-from videoswin.train.compiling import compile_blocks
+from videoswin.model.compiling import compile_blocks
 from videoswin.train.config import TrainConfig
 from videoswin.train.freezing import freeze_stages
 from videoswin.train.losses import Loss, OneClass, SeveralClasses, balanced_weights

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from videoswin.data.augment import Augment
 from videoswin.model.config import SwinConfig
+from videoswin.model.options import Recompute, Residual
 from videoswin.peers.config import PEERS, peer_name
 from videoswin.train.data_config import DataConfig
 from videoswin.train.optimizer_config import OptimizerConfig, ScheduleConfig
@@ -68,6 +69,9 @@ class TrainConfig:
     """Share of the target spread over all classes, in [0, 1) (paper: 0.1 on Something-Something)."""
     drop_path_rate: float = 0.1
     """Stochastic depth of the last block, in [0, 1); it grows from 0 (paper: T 0.1, S 0.2, B 0.3)."""
+    skip_dropped: bool = False
+    """Compute nothing of what stochastic depth leaves out: faster by its mean rate. Then a fixed number of a
+    micro-batch's clips, rounded, is left out of each branch; of one clip none."""
     head_dropout: float = 0.5
     """Dropout before the head, in [0, 1)."""
     views: str = ""
@@ -89,8 +93,15 @@ class TrainConfig:
     recompute_stages: int = 0
     """Compute the blocks of so many stages, the first, again in the backward pass: less memory, more time. On
     a GPU a clip of 32 frames, 224 px takes Swin-T 1.55 GiB at 0, 1.01 at 1, 0.74 at 2 and 0.68 at all 4."""
+    recompute: Recompute = "blocks"
+    """What of these blocks is computed again. `blocks`: all but their input. `mlp`: norms and the MLP.
+    `light`: norms and GELU only, cheap; on a CPU and with compile_blocks it is done without asking."""
+    residual: Residual = "fp32"
+    """Of the sum that runs through all blocks. bf16, only with that precision, is less memory and rounds it
+    in every block."""
     compile_blocks: bool = False
-    """Compile the blocks (torch.compile): minutes at the start, then faster on a GPU."""
+    """Compile the blocks (torch.compile), two of each stage for all its depth: some time at the start, then
+    faster on a GPU."""
     on_nonfinite: OnNonFinite = "stop"
     """What a NaN or infinite loss or gradient does, always before the update. `stop`: ends the run and writes
     nonfinite.json, with what it takes to see it again. `skip`: the update is left out and counted, up to
@@ -147,12 +158,16 @@ def _feature_rules(config: TrainConfig) -> list[Rule]:
     choices: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("class_weights", config.class_weights, get_args(ClassWeights)),
         ("on_nonfinite", config.on_nonfinite, get_args(OnNonFinite)),
+        ("recompute", config.recompute, get_args(Recompute)),
+        ("residual", config.residual, get_args(Residual)),
         *(("loggers", name, get_args(BoardName)) for name in config.loggers),
     )
+    is_fitting = config.residual == "fp32" or config.precision == "bf16"
     return [
         *(Rule(name, getattr(config, name), getattr(config, name) >= 0, "0 or more") for name in counts),
         *(Rule(name, value, value in allowed, ", ".join(allowed)) for name, value, allowed in choices),
         share("ema_decay", config.ema_decay),
+        Rule("residual", config.residual, is_fitting, "fp32, or bf16 with precision bf16"),
         Rule(
             "find_learning_rate",
             config.find_learning_rate,
@@ -183,11 +198,15 @@ def _peer_rules(config: TrainConfig) -> list[Rule]:
     has_rate = spec.has_drop_path or rate in (0.0, TrainConfig.drop_path_rate)
     recompute, decay = config.recompute_stages, config.optimizer.layer_decay
     freeze, compiles = config.freeze_stages, config.compile_blocks
+    what, residual, skips = config.recompute, config.residual, config.skip_dropped
     return [
         Rule("model", config.model, config.model is None, f"null {who}"),
         Rule("inflation", config.inflation, config.inflation == Inflation(), f"the default {who}"),
         Rule("drop_path_rate", rate, has_rate, f"0 {who}, which has no stochastic depth"),
         Rule("recompute_stages", recompute, not recompute or spec.library == "transformers", f"0 {who}"),
+        Rule("recompute", what, what == "blocks", f"blocks {who}"),
+        Rule("residual", residual, residual == "fp32", f"fp32 {who}"),
+        Rule("skip_dropped", skips, not skips, f"false {who}"),
         Rule("freeze_stages", freeze, freeze == 0, f"0 {who}"),
         Rule("compile_blocks", compiles, not compiles, f"false {who}"),
         Rule("optimizer.layer_decay", decay, decay == 1, f"1 {who}"),

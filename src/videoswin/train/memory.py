@@ -13,7 +13,9 @@ from torch import nn
 from videoswin.data.mix import PAIR
 from videoswin.data.prefetch import clip_bytes, free_bytes
 from videoswin.errors import ConfigError
+from videoswin.model.blocks import SwinBlock
 from videoswin.model.memory import training_peak
+from videoswin.model.swin import VideoSwin
 from videoswin.train.config import TrainConfig
 from videoswin.values import ClipSpec
 
@@ -24,7 +26,8 @@ COPIES = 4
 
 PLAIN_LAYERS = 2.5
 """A GPU keeps what the layers before linear maps compute, a CPU, for which the estimate is, computes it again
-(model/recomputed.py): 1.9 times as much for Swin-T, and a margin."""
+(model/recomputed.py): 1.9 times as much for Swin-T, and a margin. Not where all stages are told to compute it
+again, too (`recompute` light or mlp)."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +46,7 @@ def choose_micro_batch(
     most = math.ceil(config.global_batch / (world_size * step)) * step
     weights = sum(parameter.numel() for parameter in model.parameters()) * 4
     one = training_peak(copy.deepcopy(model).to("meta"), (clip.num_frames, clip.size, clip.size))
-    one = math.ceil(one * (PLAIN_LAYERS if torch.cuda.is_available() else 1)) + clip_bytes(clip)
+    one = math.ceil(one * _layers_kept(model)) + clip_bytes(clip)
     free = _free(sharing)
     left = USABLE * free - (COPIES - 1) * weights
     fitting = int(left // (one * step)) * step
@@ -57,6 +60,14 @@ def choose_micro_batch(
     micro = math.ceil(most / (turns * step)) * step
     logger.info(f"micro_batch: {micro} clips at once, about {_gib(one * micro)} of {_gib(free)} free memory")
     return micro
+
+
+def _layers_kept(model: nn.Module) -> float:
+    """Times what a CPU keeps."""
+    is_as_on_cpu = isinstance(model, VideoSwin) and all(
+        block.recompute in ("light", "mlp") for block in model.modules() if isinstance(block, SwinBlock)
+    )
+    return PLAIN_LAYERS if torch.cuda.is_available() and not is_as_on_cpu else 1.0
 
 
 def _free(sharing: int) -> int:

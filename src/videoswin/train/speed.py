@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.profilers import Profiler
 
 from videoswin.data.dataset import Batch
+from videoswin.train.waiting import Elapsed, GpuIdle
 
 NEXT_BATCH = ".train_dataloader_next"
 """How Lightning's name for the time from asking the loader for a training batch to having it ends."""
@@ -20,23 +21,30 @@ NEXT_BATCH = ".train_dataloader_next"
 
 class LoaderWait(Profiler):
     """Seconds that the training steps waited for the loader, since the last `reset`. As Lightning's profiler
-    it sees exactly that, and nothing of what happens between two steps."""
+    it sees exactly that, and nothing of what happens between two steps.
+
+    On a GPU steps go on computing while the loader is asked, and that is no waiting: there the time counts in
+    which the GPU had nothing to do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.seconds = 0.0
-        self._started = 0.0
+        self._clock = GpuIdle() if torch.cuda.is_available() else Elapsed()
+
+    @property
+    def seconds(self) -> float:
+        return self._clock.seconds
 
     def start(self, action_name: str) -> None:
         if action_name.endswith(NEXT_BATCH):
-            self._started = time.perf_counter()
+            self._clock.start()
 
     def stop(self, action_name: str) -> None:
         if action_name.endswith(NEXT_BATCH):
-            self.seconds += time.perf_counter() - self._started
+            self._clock.stop()
 
     def reset(self) -> None:
-        self.seconds = 0.0
+        self._clock = type(self._clock)()
 
 
 class Pace(Callback):

@@ -82,6 +82,9 @@ def build_model(config: TrainConfig, pretrained: Weights | None, *, labels: tupl
             drop_path_rate=config.drop_path_rate,
             head_dropout=config.head_dropout,
             recompute_stages=config.recompute_stages,
+            recompute=config.recompute,
+            residual=config.residual,
+            skip_dropped=config.skip_dropped,
         )
     model = weights.build(
         pretrained,
@@ -89,6 +92,9 @@ def build_model(config: TrainConfig, pretrained: Weights | None, *, labels: tupl
         drop_path_rate=config.drop_path_rate,
         head_dropout=config.head_dropout,
         recompute_stages=config.recompute_stages,
+        recompute=config.recompute,
+        residual=config.residual,
+        skip_dropped=config.skip_dropped,
     )
     if pretrained.has_head and pretrained.labels == labels:
         logger.info(f"head of {pretrained.path} kept: it names the same {len(labels)} labels as the data")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from videoswin.errors import WeightsError, printable
 from videoswin.model import SwinConfig, VideoSwin
+from videoswin.model.options import Recompute, Residual
 from videoswin.values import ClipSpec
 from videoswin.weights.flat import FlatName
 from videoswin.weights.formats import FormatName
@@ -46,10 +47,13 @@ def build(
     drop_path_rate: float = 0.0,
     head_dropout: float = 0.0,
     recompute_stages: int = 0,
+    recompute: Recompute = "blocks",
+    residual: Residual = "fp32",
+    skip_dropped: bool = False,
     attention_backend: str | None = None,
 ) -> VideoSwin:
-    """A model with these weights. With another `num_classes`, or without a head in the weights, the head
-    starts anew, which one log line says.
+    """A model with these weights, run as VideoSwin's arguments of the same names say. With another
+    `num_classes`, or without a head in the weights, the head starts anew, which one log line says.
 
     Raises WeightsError listing every tensor that is missing, left over, of another shape or not finite; also
     for weights without a head if `num_classes` is not given.
@@ -67,6 +71,9 @@ def build(
             drop_path_rate=drop_path_rate,
             head_dropout=head_dropout,
             recompute_stages=recompute_stages,
+            recompute=recompute,
+            residual=residual,
+            skip_dropped=skip_dropped,
             attention_backend=attention_backend,
         )
     if config.num_classes != weights.config.num_classes or not weights.has_head:
