@@ -27,8 +27,9 @@ lint: install
 types: install
 	$(BIN)/mypy
 
+# Two processes of one thread each: most tests are small, and threads that share cores wait for each other.
 check: install
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 # Half a minute: fails if the fast attention has become slow beside the reference.
 guard: install

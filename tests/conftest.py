@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from videoswin.evaluate.job import fix_arithmetic
+
+# Without a GPU Triton's kernels run in its interpreter, which has to be chosen before Triton is imported by
+# anything. Nothing else in the tests runs such kernels.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -56,6 +56,14 @@ def test_cuda_without_kernels_says_so_once(monkeypatch, caplog):
     ]
 
 
+def test_kernels_that_are_asked_for_and_do_not_run_are_refused():
+    message = (
+        "attention_backend is 'triton', which cannot be used: .*multiple of 16 up to 256 channels, not 8"
+    )
+    with pytest.raises(ConfigError, match=message):
+        VideoSwin(MICRO, attention_backend="triton")(torch.randn(1, 3, 4, 24, 24))
+
+
 def test_cuda_with_kernels(monkeypatch, caplog):
     monkeypatch.setattr(choice, "_why_not_triton", lambda device, dtype, head_width: None)
     with caplog.at_level(logging.INFO):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from videoswin.errors import ConfigError
-from videoswin.ops import boxes, reference, sdpa
+from videoswin.ops import boxes, reference, sdpa, triton
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,7 @@ BACKENDS: dict[str, Callable[..., Tensor]] = {
     "boxes": boxes.window_attention,
     "sdpa": sdpa.in_classes,
     "sdpa-boxes": sdpa.in_boxes,
+    "triton": triton.window_attention,
 }
 BACKEND_VARIABLE = "VIDEOSWIN_ATTENTION"
 
@@ -48,12 +49,14 @@ def select_backend(
     `requested_backend`), else on CUDA `triton` where its kernels run, else `sdpa`; `boxes` on all other
     devices.
 
-    Raises ConfigError for an unknown name.
+    Raises ConfigError for an unknown name, and if `triton` is asked for where its kernels do not run.
     """
     name = requested_backend(requested)
+    device = torch.device(device)
+    if name == "triton" and (reason := _why_not_triton(device, dtype, head_width)) is not None:
+        raise ConfigError(f"attention_backend is 'triton', which cannot be used: {reason}")
     if name is not None:
         return name
-    device = torch.device(device)
     if device.type != "cuda":
         return "boxes"
     reason = _why_not_triton(device, dtype, head_width)
@@ -63,14 +66,14 @@ def select_backend(
     return "sdpa"
 
 
-# What torch.compiler.assume_constant_result does, which would load the compiler, a second, in every process: the
-# choice is no part of a graph.
+# What torch.compiler.assume_constant_result does, which would load the compiler, a second, in every process:
+# the choice is no part of a graph.
 select_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _why_not_triton(device: torch.device, dtype: torch.dtype, head_width: int) -> str | None:
     """One line, or None if the Triton kernels compute such a qkv."""
-    return "this version has no Triton kernels"
+    return triton.unavailable_for(device, dtype, head_width)
 
 
 @functools.cache
