@@ -14,6 +14,7 @@ from tests.bench.material import OFFICIAL, write_peer
 from videoswin.bench import cell
 from videoswin.bench.arms import ArmsConfig, arms, build, defaults
 from videoswin.bench.cell import Cell, Plan
+from videoswin.bench.floor import COPIED
 from videoswin.bench.limit import TimeLimit
 from videoswin.bench.model import BenchConfig, run
 from videoswin.bench.roofline import SIDE
@@ -34,6 +35,7 @@ def micro(monkeypatch: pytest.MonkeyPatch) -> None:
     product."""
     monkeypatch.setitem(VARIANTS, "swin_t", MICRO)
     monkeypatch.setitem(SIDE, "cpu", 128)
+    monkeypatch.setitem(COPIED, "cpu", 2**20)
 
 
 def test_arms_run_in_turn_with_equal_logits(capsys):
@@ -48,6 +50,10 @@ def test_arms_run_in_turn_with_equal_logits(capsys):
         assert result["difference"] < 1e-5
         assert 100e6 < result["peak_bytes"] < 4e9
         assert 0 < min(result["shares"])
+        assert len(result["floor_shares"]) == 2
+        # Products alone are part of the least time.
+        shares = zip(result["floor_shares"], result["shares"], strict=True)
+        assert all(floor_share >= share for floor_share, share in shares)
 
 
 def test_training_and_bf16_beside_inference_at_several_sizes(micro, capsys):
@@ -86,7 +92,7 @@ def test_the_table_and_the_profile(micro, capsys):
         "boxes fp32",
         "times faster",
         "qkv",
-        "peak: 128 x 128",
+        "peak: share of 128 x 128",
     ):
         assert expected in text
 

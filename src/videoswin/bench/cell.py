@@ -13,6 +13,7 @@ from torch import Tensor
 
 from videoswin.bench.arms import Arm, ArmsConfig, arms, build
 from videoswin.bench.device import calls_a_round, peak_bytes, seconds_of, taken_bytes
+from videoswin.bench.floor import copy_rate, floor_seconds
 from videoswin.bench.job import Job
 from videoswin.bench.limit import TimeLimit
 from videoswin.bench.memory import peak_memory
@@ -56,7 +57,7 @@ class _Measured:
 
 
 class Cell:
-    """`run` fills `results` and `peaks`."""
+    """`run` fills `results`, `peaks` and `bandwidths`."""
 
     def __init__(self, plan: Plan, limit: TimeLimit) -> None:
         self._plan, self._limit = plan, limit
@@ -69,6 +70,7 @@ class Cell:
         self._clips = input_sets(plan.batch_size, plan.size, self._device)
         self._measured: list[_Measured] = []
         self.peaks: dict[str, list[float]] = {arm.precision: [] for arm in self._arms}
+        self.bandwidths: list[float] = []
         self.results: list[Result] = []
 
     def run(self) -> Iterator[str]:
@@ -125,6 +127,7 @@ class Cell:
         for precision, arithmetic in used.items():
             with arithmetic.around():
                 self.peaks[precision].append(matmul_peak(arithmetic.dtype, self._device))
+        self.bandwidths.append(copy_rate(self._device))
 
     def _result(self, measured: _Measured) -> Result:
         plan, arm, first = self._plan, measured.arm, self._measured[0]
@@ -143,12 +146,29 @@ class Cell:
             operations=operations,
             seconds=measured.seconds,
             shares=[operations / seconds / peak for seconds, peak in rates],
+            floor_shares=self._floor_shares(measured) if plan.mode == "inference" else [],
             peak_bytes=self._memory(measured) if plan.has_memory else None,
             difference=difference,
             is_same=difference <= tolerance,
             compile_seconds=self._compile_times(arm),
             parts=measured.parts,
         )
+
+    def _floor_shares(self, measured: _Measured) -> list[float]:
+        plan, arm = self._plan, measured.arm
+        rounds = zip(measured.seconds, self.peaks[arm.precision], self.bandwidths, strict=True)
+        return [
+            floor_seconds(
+                VARIANTS[plan.arms.variant],
+                Size3(*plan.size),
+                batch_size=plan.batch_size,
+                itemsize=arm.arithmetic.dtype.itemsize,
+                peak=peak,
+                bandwidth=bandwidth,
+            )
+            / seconds
+            for seconds, peak, bandwidth in rounds
+        ]
 
     def _needs_processes(self, arm: Arm) -> bool:
         has_compiled = self._plan.has_compile_times and arm.form == "compiled"

@@ -77,6 +77,7 @@ def run(config: BenchConfig) -> Iterator[tuple[str, Bench | None]]:
     device = find_device(config.arms.device)
     before = machine(device)
     peaks: dict[str, list[float]] = {}
+    bandwidths: list[float] = []
     results: list[Result] = []
     for plan in config.plans():
         if not limit.allows(str(plan)):
@@ -85,10 +86,16 @@ def run(config: BenchConfig) -> Iterator[tuple[str, Bench | None]]:
         for step in cell.run():
             yield f"{plan}: {step}", None
         results += cell.results
+        bandwidths += cell.bandwidths
         for precision, rates in cell.peaks.items():
             peaks.setdefault(precision, []).extend(rates)
     medians = {precision: statistics.median(rates) for precision, rates in peaks.items() if rates}
-    yield (
-        "done",
-        Bench(machine=before, device=device.type, peaks=medians, results=results, left_out=limit.left_out),
+    bench = Bench(
+        machine=before,
+        device=device.type,
+        peaks=medians,
+        bandwidth=statistics.median(bandwidths) if bandwidths else 0.0,
+        results=results,
+        left_out=limit.left_out,
     )
+    yield "done", bench

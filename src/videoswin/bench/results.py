@@ -15,10 +15,11 @@ from videoswin.bench.steps import Mode
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """Of one arm at one size, mode and batch. seconds: of a step, in every round. shares: of the measured
-    matrix product, at which the needed operations (2 a multiply-add) were computed. difference: to the first
-    arm's result (the logits; in training the gradient of the patch embedding), relative to its size. is_same:
-    within what the precision explains. peak_bytes: on a CPU of a fresh process, on a GPU of all tensors but
-    the clips. compile_seconds: cold and warm, see `bench.compiling`."""
+    matrix product, at which the needed operations (2 a multiply-add) were computed. floor_shares: of the
+    speed at which every operation would be as fast as the device (`bench.floor`); empty in training.
+    difference: to the first arm's result (the logits; in training the gradient of the patch embedding),
+    relative to its size. is_same: within what the precision explains. peak_bytes: on a CPU of a fresh
+    process, on a GPU of all tensors but the clips. compile_seconds: cold and warm, see `bench.compiling`."""
 
     size: tuple[int, int, int]
     mode: Mode
@@ -29,6 +30,7 @@ class Result:
     operations: int
     seconds: list[float]
     shares: list[float]
+    floor_shares: list[float]
     peak_bytes: int | None
     difference: float
     is_same: bool
@@ -54,12 +56,14 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bench:
-    """Everything measured. peaks: operations a second of a matrix product, the median over all rounds.
+    """Everything measured. peaks: operations a second of a matrix product, bandwidth: bytes a second of a
+    copy, read and written; medians over all rounds.
     left_out: what there was no time or memory for, and why."""
 
     machine: Machine
     device: str
     peaks: dict[str, float]
+    bandwidth: float
     results: list[Result]
     left_out: list[str]
 

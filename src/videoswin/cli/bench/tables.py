@@ -19,7 +19,7 @@ from videoswin.bench.roofline import SIDE
 from videoswin.cli.bench.sizes import size_text
 
 COLUMNS = (
-    *("arm", "s a batch", "clips/s", "times faster", "lowest", "highest", "TFLOP/s", "peak", "GB"),
+    *("arm", "s a batch", "clips/s", "times faster", "lowest", "highest", "TFLOP/s", "peak", "roof", "GB"),
     "differs by",
 )
 WIDTH = 120
@@ -104,6 +104,7 @@ def _row(result: Result, first: Result) -> list[str]:
         *(faster if result.is_same else ["other result", "", ""]),
         f"{result.operations_per_second / 1e12:.3g}",
         f"{median(result.shares):.0%}",
+        f"{median(result.floor_shares):.0%}" if result.floor_shares else "",
         "" if result.peak_bytes is None else f"{result.peak_bytes / 1e9:.2f}",
         f"{result.difference:.1e}",
     ]
@@ -136,7 +137,11 @@ def rate_text(rate: float) -> str:
 def _roofline(bench: Bench) -> str:
     peaks = ", ".join(f"{precision} {rate / 1e9:.0f} G" for precision, rate in bench.peaks.items())
     side = SIDE[bench.device]
-    return f"peak: {side} x {side} matrix products in these rounds, operations a second: {peaks}"
+    return (
+        f"peak: share of {side} x {side} matrix products in these rounds, operations a second: {peaks}\n"
+        "roof: share of the speed at which each operation takes as long as its products at the peak, or its "
+        f"numbers at the {bench.bandwidth / 1e9:.3g} GB a second of a copy, whichever is more"
+    )
 
 
 def _parts(title: str, profiled: Mapping[str, PartTimes]) -> Table:
