@@ -5,8 +5,8 @@ natural order, and boxes hold nothing that a mask would hide (docs/kernels.md). 
 without Triton; `unavailable` says whether it can run.
 
 The files, as a call meets them: operators (what PyTorch sees), call, launch (memory and grids), plan (tables
-of boxes), bias (from and to the bias table), configs and tuning (sizes of tiles); kernels: table, tokens,
-forward, backward.
+of boxes), bias (from and to the bias table), configs and tuning (sizes of tiles), trial (do they work here?);
+kernels: table, tokens, forward, backward.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from videoswin.ops.triton.operators import triton_attention
+from videoswin.ops.triton.trial import fault
 from videoswin.values import Size3
 
 __all__ = ["unavailable", "unavailable_for", "window_attention"]
@@ -54,7 +55,7 @@ def unavailable_for(device: torch.device, dtype: torch.dtype, width: int) -> str
         return f"the kernels take float32, float16 and bfloat16, not {str(dtype).removeprefix('torch.')}"
     if width % 16 or width > LARGEST_WIDTH:
         return f"the kernels take heads of a multiple of 16 up to {LARGEST_WIDTH} channels, not {width}"
-    return _device_unavailable(device)
+    return _device_unavailable(device) or fault(device, dtype, width)
 
 
 def _device_unavailable(device: torch.device) -> str | None:
