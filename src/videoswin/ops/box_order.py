@@ -56,6 +56,15 @@ class BoxOrder(NamedTuple):
     rows: Tensor
     groups: tuple[BoxGroup, ...]
 
+    def alike(self) -> dict[BoxGroup, Tensor]:
+        """Groups that differ in where they lie alone, as one: the rows of its boxes, (boxes, S)."""
+        sizes = [group.num_boxes * group.box.volume for group in self.groups]
+        found: dict[BoxGroup, list[Tensor]] = {}
+        for group, rows in zip(self.groups, self.rows.split(sizes), strict=True):
+            found.setdefault(group._replace(num_boxes=0), []).append(rows.view(group.num_boxes, -1))
+        together = {group: torch.cat(rows) for group, rows in found.items()}
+        return {group._replace(num_boxes=len(rows)): rows for group, rows in together.items()}
+
     def places(self, num_rows: int) -> Tensor:
         """The inverse: (num_rows,) int64, the place of every token."""
         is_token = self.rows != PADDING

@@ -124,11 +124,7 @@ def _mask(regions: list[Tensor]) -> Tensor | None:
 
 def _boxes(grid: Size3, window: Size3, shift: Size3, legacy_bias_index: bool) -> list[Part]:
     order = box_order(1, grid, window=window, shift=shift, legacy_bias_index=legacy_bias_index)
-    alike: dict[BoxGroup, list[Tensor]] = {}
-    sizes = [group.num_boxes * group.box.volume for group in order.groups]
-    for group, rows in zip(order.groups, order.rows.split(sizes), strict=True):
-        alike.setdefault(group._replace(num_boxes=0), []).append(rows.view(group.num_boxes, -1))
-    return [_part(box, [_group(torch.cat(rows), mask=None)]) for box, rows in alike.items()]
+    return [_part(box, [_group(rows, mask=None)]) for box, rows in order.alike().items()]
 
 
 def _part(box: BoxGroup, groups: list[Group]) -> Part:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from videoswin.ops.triton.tokens import add_dot, dot, load_out, load_row, load_tokens, store_tokens
+from videoswin.ops.triton.tokens import add_dot, dot, load_out, load_row, load_tokens, own_tile, store_tokens
 
 
 @triton.jit
@@ -46,15 +46,7 @@ def query_gradient_kernel(
 ):  # fmt: skip
     """Programs as in the forward. Also writes delta, the sum of out * grad_out of every token, which the
     other two kernels read."""
-    program = tl.program_id(0)
-    head = program % heads
-    tile = program // heads % num_tiles
-    clip = (program // heads // num_tiles).to(tl.int64)
-    first = tl.load(tiles_ptr + tile * 4)
-    length = tl.load(tiles_ptr + tile * 4 + 1)
-    start = tl.load(tiles_ptr + tile * 4 + 2)
-    bias_at = tl.load(tiles_ptr + tile * 4 + 3)
-
+    head, _, clip, first, length, start, bias_at = own_tile(tiles_ptr, heads, num_tiles)
     qkv_ptr += clip * num_rows * (3 * heads * WIDTH)
     out_ptr += clip * num_rows * (heads * WIDTH)
     grad_out_ptr += clip * num_rows * (heads * WIDTH)
@@ -127,15 +119,7 @@ def key_gradient_kernel(
 ):  # fmt: skip
     """Programs as in the forward, a tile of BLOCK_M keys each. What padded keys get is summed by tile into
     grad_pad."""
-    program = tl.program_id(0)
-    head = program % heads
-    tile = program // heads % num_tiles
-    clip = (program // heads // num_tiles).to(tl.int64)
-    first = tl.load(tiles_ptr + tile * 4)
-    length = tl.load(tiles_ptr + tile * 4 + 1)
-    start = tl.load(tiles_ptr + tile * 4 + 2)
-    bias_at = tl.load(tiles_ptr + tile * 4 + 3)
-
+    head, tile, clip, first, length, start, bias_at = own_tile(tiles_ptr, heads, num_tiles)
     qkv_ptr += clip * num_rows * (3 * heads * WIDTH)
     grad_out_ptr += clip * num_rows * (heads * WIDTH)
     lse_ptr += (clip * heads + head) * num_places + first

@@ -9,7 +9,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from videoswin.ops.triton.tokens import add_dot, dot, load_row, load_tokens, store_tokens
+from videoswin.ops.triton.tokens import add_dot, dot, load_row, load_tokens, own_tile, store_tokens
 
 
 @triton.jit
@@ -75,15 +75,7 @@ def forward_kernel(
     PRECISION: tl.constexpr,
 ):
     """Program: (head, tile, clip), the head fastest: neighbours read neighbouring parts of the same rows."""
-    program = tl.program_id(0)
-    head = program % heads
-    tile = program // heads % num_tiles
-    clip = (program // heads // num_tiles).to(tl.int64)
-    first = tl.load(tiles_ptr + tile * 4)
-    length = tl.load(tiles_ptr + tile * 4 + 1)
-    start = tl.load(tiles_ptr + tile * 4 + 2)
-    bias_at = tl.load(tiles_ptr + tile * 4 + 3)
-
+    head, _, clip, first, length, start, bias_at = own_tile(tiles_ptr, heads, num_tiles)
     qkv_ptr += clip * num_rows * (3 * heads * WIDTH)
     rows_ptr += first
     query = start + tl.arange(0, BLOCK_M)

@@ -81,25 +81,23 @@ def row_size(length: int) -> int:
 @functools.lru_cache(maxsize=64)
 def plan(grid: Size3, *, window: Size3, shift: Size3, legacy_bias_index: bool, device: torch.device) -> Plan:
     """See `videoswin.ops.window_attention`. Kept, because a model asks for the same few at every step."""
-    boxes = box_order(1, grid, window=window, shift=shift, legacy_bias_index=legacy_bias_index)
-    sizes = [group.num_boxes * group.box.volume for group in boxes.groups]
-    merged: dict[BoxGroup, list[Tensor]] = {}
-    for group, rows in zip(boxes.groups, boxes.rows.split(sizes), strict=True):
-        merged.setdefault(group._replace(num_boxes=0), []).append(rows)
+    order = box_order(1, grid, window=window, shift=shift, legacy_bias_index=legacy_bias_index)
+    alike = order.alike()
     blocks: list[Block] = []
     indices: list[Tensor] = []
     first = bias = 0
-    for group, pieces in merged.items():
-        length, places = group.box.volume, sum(map(len, pieces))
-        blocks.append(Block(first, length, places // length, bias))
+    for group in alike:
+        blocks.append(Block(first, group.box.volume, group.num_boxes, bias))
         indices.append(_bias_index(group))
-        first, bias = first + places, bias + len(indices[-1]) // ALIGNMENT
-    rows = torch.cat([piece for pieces in merged.values() for piece in pieces])
+        first, bias = first + group.num_boxes * group.box.volume, bias + len(indices[-1]) // ALIGNMENT
+    rows = torch.cat([rows.flatten() for rows in alike.values()])
     index = torch.cat(indices)
-    order, starts = _fold(index, math.prod(2 * size - 1 for size in window))
+    fold_order, fold_starts = _fold(index, math.prod(2 * size - 1 for size in window))
     has_padding = bool((rows < 0).any())
-    rows, index, order, starts = (x.to(device, torch.int32) for x in (rows, index, order, starts))
-    return Plan(tuple(blocks), rows, index, order, starts, has_padding)
+    rows, index, fold_order, fold_starts = (
+        x.to(device, torch.int32) for x in (rows, index, fold_order, fold_starts)
+    )
+    return Plan(tuple(blocks), rows, index, fold_order, fold_starts, has_padding)
 
 
 @functools.lru_cache(maxsize=256)

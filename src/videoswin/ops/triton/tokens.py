@@ -28,6 +28,21 @@ def add_dot(a, b, acc, PRECISION: tl.constexpr):
 
 
 @triton.jit
+def own_tile(tiles_ptr, heads, num_tiles):
+    """(head, tile, clip, then the four numbers of the tile, see `plan.tiles`) of this program, the head
+    fastest: neighbours read neighbouring parts of the same rows."""
+    program = tl.program_id(0)
+    tile = program // heads % num_tiles
+    clip = (program // heads // num_tiles).to(tl.int64)
+    numbers = tiles_ptr + tile * 4
+    first = tl.load(numbers)
+    length = tl.load(numbers + 1)
+    start = tl.load(numbers + 2)
+    bias_at = tl.load(numbers + 3)
+    return program % heads, tile, clip, first, length, start, bias_at
+
+
+@triton.jit
 def load_row(rows_ptr, place, inside, MASKED: tl.constexpr):
     """Natural-order token of each place; negative for padding. Masked places give token 0."""
     if MASKED:
