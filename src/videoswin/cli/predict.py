@@ -40,7 +40,7 @@ def predict(
         top: How many classes to show.
         json: Print one JSON object a video instead of tables.
         device: auto, cpu, cuda, cuda:1, mps ...; auto is CUDA where present, else the CPU.
-        precision: How the model computes; auto is bf16 where the processor is made for it and the first video
+        precision: How the model computes; auto is bf16 where the device is made for it and the first video
             gets the same classes as in fp32, else fp32, and says so on stderr.
         untrusted: For videos of strangers: decode each in a process of its own that may write no file and has
             limits of memory and time; if it crashes, that is the fault of one video. Linux.

@@ -80,7 +80,7 @@ class Autocast(nn.Module):
 
 
 class Chosen(nn.Module):
-    """The precision `auto`: bf16 where the processor computes it fast and the first views agree, else fp32.
+    """The precision `auto`: bf16 where the device computes it fast and the first views agree, else fp32.
 
     reason: one line on what was chosen and why; empty before the first views.
     """
@@ -90,12 +90,12 @@ class Chosen(nn.Module):
         self.reason = ""
         self.fp32 = ready(model, "fp32", device, speed=speed)
         self.bf16: nn.Module | None = None
-        if not (isinstance(self.fp32, FrozenSwin) and isinstance(model, VideoSwin)):
-            self.reason = f"precision fp32: bf16 is chosen only for a Video Swin on a CPU, not on {device}"
-        elif not computes_bf16_fast():
-            self.reason = "precision fp32: this processor has no bfloat16 products"
+        if not isinstance(model, VideoSwin):
+            self.reason = "precision fp32: bf16 is chosen only for a Video Swin"
+        elif not _computes_bf16_fast(device):
+            self.reason = f"precision fp32: {device} has no fast bfloat16 products"
         else:
-            self.bf16 = FrozenSwin(model, "bf16")
+            self.bf16 = ready(model, "bf16", device, speed=speed)
 
     def forward(self, clips: Tensor) -> Tensor:
         if self.bf16 is None:
@@ -120,3 +120,9 @@ class Chosen(nn.Module):
             self.reason, self.fp32 = f"precision bf16: {found}", nn.Identity()
         else:
             self.reason, self.bf16 = f"precision fp32: in bf16 {found}", None
+
+
+def _computes_bf16_fast(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).major >= 8  # the first with bfloat16 tensor cores
+    return device.type == "cpu" and computes_bf16_fast()
