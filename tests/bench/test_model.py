@@ -205,7 +205,7 @@ def test_an_arm_without_enough_memory_is_left_out_and_the_others_go_on(micro, mo
     *_, (_, bench) = run(config)
     assert bench is not None
     assert [result.arm for result in bench.results] == ["boxes fp32"]
-    assert bench.left_out == ["inference, 1 x 4x32x32, reference fp32: out of memory"]
+    assert bench.left_out == ["inference, 1 x 4x32x32, reference fp32: CUDA out of memory"]
 
 
 def test_what_is_measured_by_default():

@@ -145,13 +145,17 @@ def test_limit_of_sequences_is_that_of_a_cuda_grid():
     assert sdpa_call.SEQUENCES_AT_ONCE == 2**16 - 1
 
 
-def test_kernels_are_never_left_to_torch():
+def test_kernels_are_never_left_to_torch(monkeypatch):
+    monkeypatch.setattr(sdpa_call, "_capability", lambda device: 9)
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
     efficient, cudnn = SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION
     assert sdpa_call.kernels(cuda, torch.bfloat16) == [cudnn, efficient]
     assert sdpa_call.kernels(cuda, torch.float16) == [cudnn, efficient]
     assert sdpa_call.kernels(cuda, torch.float32) == [efficient]
     assert sdpa_call.kernels(cuda, torch.float64) == [SDPBackend.MATH]
+    monkeypatch.setattr(sdpa_call, "_capability", lambda device: 7)
+    assert sdpa_call.kernels(cuda, torch.bfloat16) == [SDPBackend.MATH]
+    assert sdpa_call.kernels(cuda, torch.float16) == [cudnn, efficient]
     for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         assert sdpa_call.kernels(cpu, dtype) == [SDPBackend.FLASH_ATTENTION]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from videoswin.bench.arms import Arm, ArmsConfig, arms, build
-from videoswin.bench.device import calls_a_round, peak_bytes, seconds_of, taken_bytes
+from videoswin.bench.device import calls_a_round, peak_bytes, release_memory, seconds_of, taken_bytes
 from videoswin.bench.floor import copy_rate, floor_seconds
 from videoswin.bench.job import Job
 from videoswin.bench.limit import TimeLimit
@@ -92,6 +92,7 @@ class Cell:
             from videoswin.bench.compiling import forget_compiled  # the compiler takes a second to load
 
             forget_compiled()
+        release_memory(self._device)
         for measured in self._measured:
             if self._needs_processes(measured.arm):
                 yield f"processes for {measured.arm.name}"
@@ -109,8 +110,9 @@ class Cell:
             if self._plan.has_parts:
                 parts = profile_step(model, step, self._clips[0], has_parts=arm.form == "eager")
             calls = calls_a_round(lambda: step(self._clips[0]), self._device)
-        except torch.OutOfMemoryError:
-            self._limit.leave_out(f"{self._plan}, {arm.name}", "out of memory")
+        # While a CUDA graph is recorded, no memory left is any error of the device.
+        except (torch.OutOfMemoryError, torch.AcceleratorError) as error:
+            self._limit.leave_out(f"{self._plan}, {arm.name}", _first_line(error))
             return
         steps[arm.name] = step
         peak = None if peak is None else peak - taken
@@ -190,7 +192,9 @@ class Cell:
             return compile_seconds(self._job(arm.name), timeout=self._limit.seconds_left)
         except subprocess.TimeoutExpired:
             self._limit.leave_out(what, "no time left")
-            return None
+        except subprocess.CalledProcessError as error:
+            self._limit.leave_out(what, f"failed: {(error.stderr or '').strip().splitlines()[-1:]}")
+        return None
 
     def _job(self, name: str) -> Job:
         plan = self._plan
@@ -202,6 +206,10 @@ class Cell:
             batch_size=plan.batch_size,
             threads=torch.get_num_threads(),
         )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
 
 
 def _step_on_next(step: Step, inputs: Iterator[Tensor]) -> None:

@@ -5,6 +5,7 @@ Nothing else in the benchmarks asks which device it is, so that what runs on a G
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -68,6 +69,13 @@ def calls_a_round(run: Callable[[], object], device: torch.device) -> int:
 def taken_bytes(device: torch.device) -> int:
     """What tensors take on a GPU now; 0 on a CPU, where nobody counts."""
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
+
+
+def release_memory(device: torch.device) -> None:
+    """Gives back what no tensor takes any more, for other processes. Compiled models are circles."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def peak_bytes(run: Callable[[], object], device: torch.device) -> int | None:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from videoswin.ops import sdpa_call
 from videoswin.ops.attention_backward import attention_backward
+from videoswin.ops.recorded import TAGS, kept_for_graphs
 from videoswin.ops.sdpa_layout import Form, Group, Part, layout
 from videoswin.ops.windows import bias_of
 from videoswin.values import Size3
@@ -51,7 +52,7 @@ in_classes = partial(window_attention, form="classes")
 in_boxes = partial(window_attention, form="boxes")
 
 
-@torch.library.custom_op("videoswin::sdpa_attention", mutates_args=())
+@torch.library.custom_op("videoswin::sdpa_attention", mutates_args=(), tags=TAGS)
 def sdpa_attention(
     qkv: Tensor,
     bias_table: Tensor | None,
@@ -90,7 +91,7 @@ def _(
     return _empty_out(qkv)
 
 
-@torch.library.custom_op("videoswin::sdpa_attention_backward", mutates_args=())
+@torch.library.custom_op("videoswin::sdpa_attention_backward", mutates_args=(), tags=TAGS)
 def sdpa_attention_backward(
     grad_out: Tensor,
     qkv: Tensor,
@@ -182,7 +183,8 @@ def _layout(
     qkv: Tensor, window: Sequence[int], shift: Sequence[int], legacy_bias_index: bool, form: str
 ) -> tuple[Part, ...]:
     grid = Size3(*qkv.shape[1:4])
-    return layout(grid, Size3(*window), Size3(*shift), legacy_bias_index, cast(Form, form), qkv.device)
+    parts = layout(grid, Size3(*window), Size3(*shift), legacy_bias_index, cast(Form, form), qkv.device)
+    return kept_for_graphs(parts, qkv.device)
 
 
 def _clips(qkv: Tensor, group: Group) -> Iterator[slice]:

@@ -24,7 +24,7 @@ ALIGNMENT = 8
 """Numbers: of the rows of a mask, and of the width of a head."""
 SEQUENCES_AT_ONCE = 65_535
 SCORES_AT_ONCE = 2**24
-"""Where no fused kernel exists (float64 on CUDA) scores are in memory; so many at a time."""
+"""Where no fused kernel exists scores are in memory; so many at a time."""
 
 
 def pinned(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[None]:
@@ -35,13 +35,18 @@ def pinned(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[N
 
 def kernels(device: torch.device, dtype: torch.dtype) -> list[SDPBackend]:
     """cuDNN for half precision (forward only: see above), the efficient kernel for float32 and where cuDNN
-    refuses (old devices, deterministic algorithms). On a CPU the flash kernel, in any precision."""
+    refuses (old devices, deterministic algorithms); neither has float64, nor bfloat16 before capability
+    8.0. On a CPU the flash kernel, in any precision."""
     if device.type != "cuda":
         return [SDPBackend.FLASH_ATTENTION]
-    if dtype == torch.float64:
+    if dtype == torch.float64 or (dtype == torch.bfloat16 and _capability(device) < 8):
         return [SDPBackend.MATH]
     efficient = [SDPBackend.EFFICIENT_ATTENTION]
     return efficient if dtype == torch.float32 else [SDPBackend.CUDNN_ATTENTION, *efficient]
+
+
+def _capability(device: torch.device) -> int:
+    return int(torch.cuda.get_device_properties(device).major)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:

@@ -86,7 +86,8 @@ class RecordOnCuda:
         with torch.cuda.device(clips.device):
             self._warm_up(model, own)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self._pool):
+            # thread_local: what other threads do meanwhile, as a loader that pins memory, is no part of this.
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 logits = model(own)
             self._pool = graph.pool()
         return Recording(clips=own, logits=logits, replay=graph.replay)

@@ -29,6 +29,19 @@ def test_a_compiler_may_ask_while_it_traces():
         assert trial.fault(DEVICE, torch.float32, 16) is None
 
 
+def test_a_checkpoint_around_the_first_attention_sees_nothing_of_it():
+    def refuse(tensor):
+        raise AssertionError("kept for the caller's backward pass")
+
+    with torch.autograd.graph.saved_tensors_hooks(refuse, refuse):
+        assert trial.fault(DEVICE, torch.float32, 16) is None
+
+
+def test_a_default_device_does_not_matter():
+    with torch.device("meta"):
+        assert trial.fault(DEVICE, torch.float32, 16) is None
+
+
 def test_it_leaves_the_random_numbers_alone():
     before = torch.get_rng_state()
     trial.fault(DEVICE, torch.float32, 16)

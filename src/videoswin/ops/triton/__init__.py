@@ -55,7 +55,13 @@ def unavailable_for(device: torch.device, dtype: torch.dtype, width: int) -> str
         return f"the kernels take float32, float16 and bfloat16, not {str(dtype).removeprefix('torch.')}"
     if width % 16 or width > LARGEST_WIDTH:
         return f"the kernels take heads of a multiple of 16 up to {LARGEST_WIDTH} channels, not {width}"
-    return _device_unavailable(device) or fault(device, dtype, width)
+    return _device_unavailable(device) or fault(_with_index(device), dtype, width)
+
+
+def _with_index(device: torch.device) -> torch.device:
+    """`cuda` is the current one: one device is tried once, however it is named."""
+    is_current = device.type == "cuda" and device.index is None
+    return torch.device("cuda", torch.cuda.current_device()) if is_current else device
 
 
 def _device_unavailable(device: torch.device) -> str | None:

@@ -11,6 +11,7 @@ import torch
 import triton
 from torch import Tensor
 
+from videoswin.ops.recorded import kept_for_graphs
 from videoswin.ops.triton.configs import Config, Kernel
 from videoswin.ops.triton.plan import Plan, plan
 from videoswin.ops.triton.tuning import Work, choose
@@ -44,6 +45,7 @@ class Call:
         """qkv (B, t, h, w, 3, heads, d) is copied if it is not contiguous (as a projection's output is)."""
         grid = Size3(*qkv.shape[1:4])
         boxes = plan(grid, window=window, shift=shift, legacy_bias_index=legacy_bias_index, device=qkv.device)
+        boxes = kept_for_graphs(boxes, qkv.device)
         bias_table = None if bias_table is None else bias_table.contiguous()
         return cls(
             qkv=qkv.contiguous(),

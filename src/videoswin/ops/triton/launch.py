@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from videoswin.ops.recorded import kept_for_graphs
 from videoswin.ops.triton import backward, forward
 from videoswin.ops.triton.bias import bias_of, fold
 from videoswin.ops.triton.call import Call
@@ -59,7 +60,7 @@ def attention_backward(
 
 def run_forward(call: Call, bias: Tensor, out: Tensor, lse: Tensor, config: Config) -> None:
     """Fills out and lse."""
-    table_ = tiles(call.plan.blocks, config.rows, device=call.qkv.device)
+    table_ = _tiles(call, config)
     forward.forward_kernel[(call.heads * len(table_) * len(call.qkv),)](
         call.qkv,
         call.pad_qkv,
@@ -90,7 +91,7 @@ def run_query_gradient(
     config: Config,
 ) -> None:
     """Fills delta and the queries of grad_qkv."""
-    table_ = tiles(call.plan.blocks, config.rows, device=call.qkv.device)
+    table_ = _tiles(call, config)
     backward.query_gradient_kernel[(call.heads * len(table_) * len(call.qkv),)](
         call.qkv,
         call.pad_qkv,
@@ -125,7 +126,7 @@ def run_key_gradient(
 ) -> Tensor:
     """Fills the keys and values of grad_qkv; what padded keys and values get together, (2, heads, d)
     float32."""
-    table_ = tiles(call.plan.blocks, config.rows, device=call.qkv.device)
+    table_ = _tiles(call, config)
     parts = len(call.qkv) * len(table_) if call.plan.has_padding else 0
     grad_pad = grad_qkv.new_empty(parts, 2, call.heads, call.width, dtype=torch.float32)
     backward.key_gradient_kernel[(call.heads * len(table_) * len(call.qkv),)](
@@ -156,7 +157,9 @@ def run_bias_gradient(
     call: Call, bias: Tensor, grad_out: Tensor, lse: Tensor, delta: Tensor, config: Config
 ) -> Tensor:
     """(splits, heads, bias_size) float32, to be summed; undefined in the padding of rows."""
-    table_ = pairs(call.plan.blocks, (config.rows, config.columns), device=call.qkv.device)
+    device = call.qkv.device
+    sizes = config.rows, config.columns
+    table_ = kept_for_graphs(pairs(call.plan.blocks, sizes, device=device), device)
     splits = num_splits(call, config)
     parts = bias.new_empty(splits, call.heads, call.plan.bias_size, dtype=torch.float32)
     backward.bias_gradient_kernel[(call.heads * len(table_) * splits,)](
@@ -180,6 +183,11 @@ def run_bias_gradient(
         **call.constants(config),
     )
     return parts
+
+
+def _tiles(call: Call, config: Config) -> Tensor:
+    device = call.qkv.device
+    return kept_for_graphs(tiles(call.plan.blocks, config.rows, device=device), device)
 
 
 def num_splits(call: Call, config: Config) -> int:

@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from videoswin.ops.recorded import TAGS
 from videoswin.ops.windows import clamp_window, padded_grid
 from videoswin.values import Size3
 
 
-@torch.library.custom_op("videoswin::triton_attention", mutates_args=())
+@torch.library.custom_op("videoswin::triton_attention", mutates_args=(), tags=TAGS)
 def triton_attention(
     qkv: Tensor,
     bias_table: Tensor | None,
@@ -51,7 +52,7 @@ def _(
     )
 
 
-@torch.library.custom_op("videoswin::triton_attention_backward", mutates_args=())
+@torch.library.custom_op("videoswin::triton_attention_backward", mutates_args=(), tags=TAGS)
 def triton_attention_backward(
     grad_out: Tensor,
     qkv: Tensor,

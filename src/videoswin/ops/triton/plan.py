@@ -81,6 +81,12 @@ def row_size(length: int) -> int:
 @functools.lru_cache(maxsize=64)
 def plan(grid: Size3, *, window: Size3, shift: Size3, legacy_bias_index: bool, device: torch.device) -> Plan:
     """See `videoswin.ops.window_attention`. Kept, because a model asks for the same few at every step."""
+    # Tensors of an inference_mode would be unfit for a later training step.
+    with torch.inference_mode(False), torch.device("cpu"):
+        return _plan(grid, window, shift, legacy_bias_index, device)
+
+
+def _plan(grid: Size3, window: Size3, shift: Size3, legacy_bias_index: bool, device: torch.device) -> Plan:
     order = box_order(1, grid, window=window, shift=shift, legacy_bias_index=legacy_bias_index)
     alike = order.alike()
     blocks: list[Block] = []
