@@ -56,10 +56,9 @@ def bench_attention(
         time_limit: Seconds after which nothing new is begun; what was left out is said. 0: none.
         json: Print one JSON object instead of tables.
     """
-    from rich.console import Console
-
     from videoswin.bench.attention import AttentionBenchConfig, run
     from videoswin.bench.device import find_device
+    from videoswin.cli.bench.watched import watched
 
     found = find_device(device).type
     config = AttentionBenchConfig(
@@ -74,12 +73,7 @@ def bench_attention(
         threads=threads,
         time_limit=time_limit,
     )
-    result: AttentionBench | None = None
-    with Console(stderr=True).status("start") as status:
-        for step, measured in run(config):
-            status.update(step)
-            result = measured
-    assert result is not None
+    result = watched(run(config))
     if json:
         results = [
             asdict(each) | {"operations_per_second": each.operations_per_second} for each in result.results

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from videoswin.cli.parse import call
 
 if TYPE_CHECKING:
-    from videoswin.bench.data import Arm, DataBench
+    from videoswin.bench.data import Arm
 
 _TITLES = {
     "decoders": "random clip of 32 frames, stride 2, short side 256; 1 thread",
@@ -49,9 +49,8 @@ def bench_data(
         model_rate: Clips a second that the model trains on; says how many cores it takes to feed it.
         json: Print one JSON object instead of tables.
     """
-    from rich.console import Console
-
     from videoswin.bench.data import DataBenchConfig, run
+    from videoswin.cli.bench.watched import watched
 
     config = DataBenchConfig(
         files=tuple(files),
@@ -61,12 +60,7 @@ def bench_data(
         opencv=opencv,
         torchcodec=torchcodec,
     )
-    result: DataBench | None = None
-    with Console(stderr=True).status("start") as status:
-        for step, measured in run(config):
-            status.update(step)
-            result = measured
-    assert result is not None
+    result = watched(run(config))
     if json:
         cores = result.cores(model_rate)
         print(json_text.dumps({"config": asdict(config), "results": asdict(result), "cores": cores}))

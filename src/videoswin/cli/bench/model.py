@@ -11,7 +11,7 @@ from videoswin.cli.bench.sizes import parse_sizes
 from videoswin.cli.parse import call
 
 if TYPE_CHECKING:
-    from videoswin.bench.results import Bench
+    pass
 
 
 def main(arguments: list[str]) -> int:
@@ -78,12 +78,11 @@ def bench_model(
     """
     # Read by the profiler's library as it is loaded: it writes lines of its own to stderr.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
-    from rich.console import Console
-
     from videoswin.bench.arms import ArmsConfig, defaults
     from videoswin.bench.device import find_device
     from videoswin.bench.model import BenchConfig, run
     from videoswin.cli.bench.tables import print_bench, report
+    from videoswin.cli.bench.watched import watched
 
     usual = defaults(find_device(device).type)
     config = BenchConfig(
@@ -107,12 +106,7 @@ def bench_model(
         compile_times=compile_times,
         time_limit=time_limit,
     )
-    result: Bench | None = None
-    with Console(stderr=True).status("start") as status:
-        for step, measured in run(config):
-            status.update(step)
-            result = measured
-    assert result is not None
+    result = watched(run(config))
     if json:
         print(json_text.dumps({"config": asdict(config), **report(result)}))
     else:

@@ -52,9 +52,8 @@ def bench_scaling(
     """
     if picture and importlib.util.find_spec("matplotlib") is None:
         raise ConfigError("the picture needs matplotlib: pip install 'videoswin[plot]'")
-    from rich.console import Console
-
     from videoswin.bench.scaling import ScalingConfig, run
+    from videoswin.cli.bench.watched import watched
 
     config = ScalingConfig(
         variant=variant,
@@ -65,12 +64,7 @@ def bench_scaling(
         rounds=rounds,
         threads=threads,
     )
-    result: Scaling | None = None
-    with Console(stderr=True).status("start") as status:
-        for step, measured in run(config):
-            status.update(step)
-            result = measured
-    assert result is not None
+    result = watched(run(config))
     title = f"{variant}, {mode}, {precision}, {result.machine.threads} threads"
     if json:
         print(json_text.dumps({"config": asdict(config), **asdict(result)}))

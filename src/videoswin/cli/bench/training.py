@@ -56,10 +56,9 @@ def bench_training(
         time_limit: Seconds after which nothing new is begun; what was left out is said. 0: none.
         json: Print one JSON object instead of a table.
     """
-    from rich.console import Console
-
     from videoswin.bench.device import find_device
     from videoswin.bench.training import TrainingBenchConfig, run
+    from videoswin.cli.bench.watched import watched
 
     found = find_device(device).type
     config = TrainingBenchConfig(
@@ -75,12 +74,7 @@ def bench_training(
         device=found,
         time_limit=time_limit,
     )
-    result: TrainingBench | None = None
-    with Console(stderr=True).status("start") as status:
-        for step, measured in run(config):
-            status.update(step)
-            result = measured
-    assert result is not None
+    result = watched(run(config))
     if json:
         print(json_text.dumps({"config": asdict(config), **_report(result)}))
         return 0
