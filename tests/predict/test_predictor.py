@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def test_reading_ahead_gives_the_same_in_the_same_order(
 ) -> None:
     """On a device of its own the model works while the next video is read; the CPU can do both, too."""
     predictor = Predictor(micro_weights, views=VIEWS)
-    paths = [str(video), str(write_page(tmp_path / "page.mp4")), str(video)]
+    other = shutil.copy(video, tmp_path / "other.mp4")
+    paths = [str(video), str(write_page(tmp_path / "page.mp4")), str(other)]
     in_turn, ahead = list(predictor.each(paths)), list(predictor._reading_ahead(paths))
     assert [result.path for result in in_turn] == [result.path for result in ahead] == paths
     for one, other in zip(in_turn, ahead, strict=True):
